@@ -202,7 +202,7 @@ fn refuse_twins(declared: &[Declared<'_>], scope: &Scope<'_>) {
 }
 
 /// Adds what SAM makes for functions, so that references to it resolve: roles, URLs, event source
-/// mappings, and the HTTP API.
+/// mappings, aliases and versions, and the HTTP API.
 fn add_what_sam_adds(declared: &[Declared<'_>], scope: &mut Scope<'_>) {
     // The API comes after every function that it calls.
     let routed = declared.iter().filter(|one| events(one, &["HttpApi"]).next().is_some());
@@ -228,6 +228,14 @@ fn add_what_sam_adds(declared: &[Declared<'_>], scope: &mut Scope<'_>) {
             let uuid = scope.options.mapping_uuid(&id);
             let physical = Physical::new(Kind::Mapping, uuid, owners);
             scope.resources.entry(id).or_insert(physical);
+        }
+        if one.properties.entry("AutoPublishAlias").is_some() {
+            // There is one version of each function here: the alias is the function.
+            for published in ["Alias", "Version"] {
+                let (id, owners) = (format!("{id}.{published}"), vec![id.to_owned()]);
+                let physical = Physical::new(Kind::FunctionVersion, name.clone(), owners);
+                scope.resources.entry(id).or_insert(physical);
+            }
         }
         if one.properties.entry("FunctionUrlConfig").is_some() {
             let owners = vec![id.to_owned()];

@@ -9,9 +9,11 @@ mod globals;
 mod graph;
 mod model;
 mod names;
+mod nested;
 mod node;
 mod outputs;
 mod parameters;
+mod passed_over;
 mod report;
 mod resolve;
 mod resources;
@@ -72,7 +74,7 @@ impl Default for Options {
 
 /// Reads a SAM or CloudFormation template, in YAML or JSON.
 ///
-/// `root` is the folder that relative paths in the template start from.
+/// `root` is the folder that relative paths in the template start from. Templates of nested stacks are read there.
 ///
 /// # Errors
 /// Everything that is wrong with the template, with lines: what the emulation does not implement,
@@ -115,7 +117,7 @@ fn stack(root_node: &Node, root: &Path, options: &Options, report: &Report) -> O
     let shared = globals::function(globals, report);
     let declared = declared::read(&resources?.value, shared, has_transform, report, &mut scope);
     declared::name_all(&declared, root, &mut scope);
-    let mut parts = read_all(&declared, &scope);
+    let mut parts = read_all(&declared, root, &scope);
     checks::attach_policies(&mut parts, report);
     checks::check(&parts, report);
     let outputs = outputs::read(outputs, &scope);
@@ -174,7 +176,7 @@ fn transform(sections: &mut Fields<'_>) -> bool {
 }
 
 /// Reads every resource's properties and checks that no resource depends on itself.
-fn read_all(declared: &[Declared<'_>], scope: &Scope<'_>) -> Parts {
+fn read_all(declared: &[Declared<'_>], root: &Path, scope: &Scope<'_>) -> Parts {
     let known = declared.iter().map(|one| one.logical_id).collect::<BTreeSet<_>>();
     let mut needs = graph::Needs::new();
     let mut resolved = Vec::new();
@@ -200,32 +202,34 @@ fn read_all(declared: &[Declared<'_>], scope: &Scope<'_>) -> Parts {
     let mut parts = Parts::default();
     resolved.sort_by_key(|(one, _)| one.kind != Kind::Layer);
     for (one, properties) in &resolved {
-        resources::read(one, properties, scope, &mut parts);
+        resources::read(one, properties, root, scope, &mut parts);
     }
     parts
 }
 
+/// Properties of a function that SAM makes resources of their own of, which are made after the function. The function
+/// does not need what they refer to.
+const MADE_AFTER: [&str; 2] = ["DeploymentPreference", "Events"];
+
 /// A resource's resolved properties, and the resources that have to be made before it.
 fn resolve_properties(one: &Declared<'_>, scope: &Scope<'_>) -> (Node, BTreeSet<String>) {
-    let mut events = None;
+    let mut made_after = Vec::new();
     let mut node = one.properties.clone();
-    // A function does not need what its events refer to: each event is a resource of its own, which
-    // is made after the function.
     if one.kind == Kind::Function
         && let Value::Mapping(entries) = &mut node.value
-        && let Some(at) = entries.iter().position(|entry| entry.key == "Events")
     {
-        events = Some(entries.remove(at));
+        made_after.extend(entries.extract_if(.., |entry| MADE_AFTER.contains(&entry.key.as_str())));
     }
     scope.take_used();
     let mut properties = scope.resolve(&node).unwrap_or_else(|| node.with(Value::Broken));
     let needed = scope.take_used();
-    if let Some(mut entry) = events
-        && let Some(value) = scope.resolve(&entry.value)
-        && let Value::Mapping(entries) = &mut properties.value
-    {
-        entry.value = value;
-        entries.push(entry);
+    for mut entry in made_after {
+        if let Some(value) = scope.resolve(&entry.value)
+            && let Value::Mapping(entries) = &mut properties.value
+        {
+            entry.value = value;
+            entries.push(entry);
+        }
     }
     (properties, needed)
 }

@@ -8,6 +8,7 @@ use std::path::Path;
 use sha2::{Digest as _, Sha256};
 
 use super::Options;
+use super::passed_over::{self, PassedOver};
 
 /// A resource type that is emulated, or that is harmless to ignore.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +24,14 @@ pub(super) enum Kind {
     LogGroup,
     Role,
     Policy,
+    /// A type that makes no difference here, such as an alarm.
+    PassedOver(&'static PassedOver),
+    /// A stack within the stack, which may only have types that make no difference.
+    NestedStack,
+    /// The same, as SAM names it.
+    Application,
+    /// The alias or the version that SAM makes of a function's `AutoPublishAlias`.
+    FunctionVersion,
     /// The URL that SAM makes of a function's `FunctionUrlConfig`.
     FunctionUrl,
     /// The API that SAM makes of functions' `HttpApi` events.
@@ -37,7 +46,7 @@ pub(super) const IMPLICIT_HTTP_API: &str = "ServerlessHttpApi";
 const STREAM_LABEL: &str = "2020-01-01T00:00:00.000";
 
 /// Every type that a template may declare.
-const DECLARABLE: [Kind; 11] = [
+const DECLARABLE: [Kind; 13] = [
     Kind::Function,
     Kind::Layer,
     Kind::Queue,
@@ -49,11 +58,14 @@ const DECLARABLE: [Kind; 11] = [
     Kind::LogGroup,
     Kind::Role,
     Kind::Policy,
+    Kind::NestedStack,
+    Kind::Application,
 ];
 
 impl Kind {
     pub(super) fn of(type_name: &str) -> Option<Self> {
-        DECLARABLE.into_iter().find(|kind| kind.type_name() == type_name)
+        let kind = DECLARABLE.into_iter().find(|kind| kind.type_name() == type_name);
+        kind.or_else(|| passed_over::of(type_name).map(Self::PassedOver))
     }
 
     pub(super) fn type_name(self) -> &'static str {
@@ -69,6 +81,10 @@ impl Kind {
             Self::LogGroup => "AWS::Logs::LogGroup",
             Self::Role => "AWS::IAM::Role",
             Self::Policy => "AWS::IAM::Policy",
+            Self::PassedOver(passed_over) => passed_over.type_name,
+            Self::NestedStack => "AWS::CloudFormation::Stack",
+            Self::Application => "AWS::Serverless::Application",
+            Self::FunctionVersion => "AWS::Lambda::Version",
             Self::FunctionUrl => "AWS::Lambda::Url",
             Self::HttpApi => "AWS::ApiGatewayV2::Api",
         }
@@ -85,9 +101,13 @@ impl Kind {
             Self::LogGroup => Some("LogGroupName"),
             Self::Role => Some("RoleName"),
             Self::Policy => Some("PolicyName"),
+            Self::PassedOver(passed_over) => passed_over.name,
             Self::QueuePolicy
             | Self::BucketPolicy
             | Self::Mapping
+            | Self::NestedStack
+            | Self::Application
+            | Self::FunctionVersion
             | Self::FunctionUrl
             | Self::HttpApi => None,
         }
@@ -162,7 +182,10 @@ impl Physical {
     pub(super) fn reference(&self, options: &Options) -> String {
         match self.kind {
             Kind::Queue => options.queue_url(&self.name),
-            Kind::FunctionUrl => options.arn("lambda", &format!("function:{}", self.name)),
+            Kind::FunctionUrl | Kind::FunctionVersion => {
+                options.arn("lambda", &format!("function:{}", self.name))
+            }
+            Kind::PassedOver(passed_over) => passed_over.reference(&self.name, options),
             _ => self.name.clone(),
         }
     }
@@ -196,6 +219,7 @@ impl Physical {
             (Kind::LogGroup, "Arn") => Some(options.arn("logs", &format!("log-group:{name}:*"))),
             (Kind::Role, "RoleId") => Some(role_id(name)),
             (Kind::Role, "Arn") => Some(format!("arn:aws:iam::{}:role/{name}", options.account)),
+            (Kind::PassedOver(passed_over), _) => passed_over.attribute(attribute, name, options),
             _ => None,
         }
     }

@@ -22,7 +22,7 @@ pub struct Problem {
 /// Everything that is wrong with a template that cannot be started.
 ///
 /// It is displayed as one line for each problem: `template.yaml:57:
-/// EnrichFunction.Properties.VpcConfig is not emulated`.
+/// EnrichFunction.Properties.ImageConfig is not emulated`.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{}", lines(file, problems, *more))]
 pub struct TemplateError {

@@ -59,6 +59,11 @@ impl<'a> Scope<'a> {
 
     /// What `!GetAtt name.attribute` gives.
     pub(super) fn attribute(&self, name: &str, attribute: &str, line: usize) -> Value {
+        // SAM takes `Function.Alias` for a name, and not for an attribute.
+        let published = format!("{name}.{attribute}");
+        if self.resources.contains_key(&published) {
+            return self.reference(&published, line).unwrap_or(Value::Broken);
+        }
         let Some(physical) = self.resource(name, line) else { return Value::Broken };
         match physical.attribute(attribute, self.options) {
             Some(text) => Value::Scalar(text),

@@ -15,11 +15,14 @@ use super::{Context, mapping, role};
 
 const HARMLESS: &[Harmless] = &[
     ("Architectures", "a function's architecture"),
+    ("AutoPublishAlias", "a function's alias"),
+    ("DeploymentPreference", "gradual deployment"),
     ("EphemeralStorage", "the size of /tmp"),
     ("KmsKeyArn", "encryption"),
     ("PropagateTags", "tagging"),
     ("RuntimeManagementConfig", "runtime updates"),
     ("Tags", "tagging"),
+    ("VpcConfig", "a function's network"),
 ];
 const RUNTIMES: &[&str] = &["provided.al2023"];
 const MAX_LAYERS: usize = 5;
@@ -57,6 +60,11 @@ pub(super) fn read(
     for key in ["CodeUri", "Handler", "Runtime"] {
         fields.required(key);
     }
+    fields.ignore(&[
+        "AutoPublishAliasAllProperties",
+        "AutoPublishCodeSha256",
+        "VersionDescription",
+    ]);
     fields.ignore(&["Description", "FunctionName"]);
     fields.harmless(context.id(), HARMLESS);
     fields.one_of("Runtime", RUNTIMES);

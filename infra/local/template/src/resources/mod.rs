@@ -17,7 +17,7 @@ mod stream;
 mod table;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::declared::Declared;
 use super::fields::Fields;
@@ -25,6 +25,7 @@ use super::model::{
     Bucket, EventSourceMapping, Function, HttpRoute, Queue, Role, Schedule, StreamMapping, Table,
 };
 use super::names::{Kind, Physical};
+use super::nested;
 use super::node::Node;
 use super::report::Report;
 use super::scope::Scope;
@@ -81,10 +82,11 @@ impl Context<'_> {
     }
 }
 
-/// Reads one resource's resolved properties into `parts`.
+/// Reads one resource's resolved properties into `parts`. `root` is where templates of nested stacks are.
 pub(super) fn read(
     declared: &Declared<'_>,
     properties: &Node,
+    root: &Path,
     scope: &Scope<'_>,
     parts: &mut Parts,
 ) {
@@ -119,10 +121,25 @@ pub(super) fn read(
             parts.roles.push(Located { item: role::read(&context, fields), line });
         }
         Kind::Policy => parts.attached.extend(role::policy(&context, fields)),
+        Kind::NestedStack => nested_stack(&context, fields, "TemplateURL", root),
+        Kind::Application => nested_stack(&context, fields, "Location", root),
         Kind::QueuePolicy
         | Kind::BucketPolicy
         | Kind::LogGroup
+        | Kind::PassedOver(_)
+        | Kind::FunctionVersion
         | Kind::FunctionUrl
         | Kind::HttpApi => harmless::read(&context, fields),
+    }
+}
+
+/// A stack within the stack. `key` is the property that has the path of its template.
+fn nested_stack(context: &Context<'_>, mut fields: Fields<'_>, key: &str, root: &Path) {
+    fields.ignore(&["NotificationARNs", "Parameters", "Tags", "TimeoutInMinutes"]);
+    let location = fields.required_text(key);
+    let line = fields.line_of(key);
+    fields.finish();
+    if let Some(location) = location {
+        nested::read(context.report, context.id(), location, line, root);
     }
 }

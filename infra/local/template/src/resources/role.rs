@@ -17,8 +17,9 @@ use super::{Attached, Context};
 use iam::{Policy, Refusal};
 
 const LAMBDA: &str = "lambda.amazonaws.com";
+const BOUNDARY: Harmless = ("PermissionsBoundary", "a boundary of permissions");
 const HARMLESS: &[Harmless] =
-    &[("MaxSessionDuration", "the length of a role's sessions"), ("Tags", "tagging")];
+    &[BOUNDARY, ("MaxSessionDuration", "the length of a role's sessions"), ("Tags", "tagging")];
 const HARMLESS_OF_POLICY: &[Harmless] =
     &[("Groups", "access control"), ("Users", "access control")];
 
@@ -84,6 +85,7 @@ pub(super) fn of_function(
         let arn = fields.text("Role").unwrap_or_default().to_owned();
         return Given { arn, made: None };
     }
+    fields.harmless(context.id(), &[BOUNDARY]);
     if let Some(entry) = fields.entry("AssumeRolePolicyDocument") {
         trust(context, fields, entry);
     }

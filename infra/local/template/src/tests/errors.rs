@@ -25,7 +25,7 @@ fn check(resources: &str, expected: &str) {
 
 #[test]
 fn a_property_that_is_not_emulated_is_named() {
-    check_function("VpcConfig: {}", "VpcConfig is not emulated");
+    check_function("ImageConfig: {}", "ImageConfig is not emulated");
     check_function("Timout: 3", "Timout is not emulated");
     check_function("Environment: {Varables: {}}", "Environment.Varables is not emulated");
     check_function("PackageType: Image", "PackageType Image is not emulated (only Zip)");
@@ -52,8 +52,8 @@ fn a_property_that_is_not_emulated_is_named() {
 #[test]
 fn a_type_that_is_not_emulated_is_named() {
     check(
-        "  Topic: {Type: AWS::SNS::Topic}",
-        "template.yaml:2: Topic: the type AWS::SNS::Topic is not emulated",
+        "  Bus: {Type: AWS::Events::EventBus}",
+        "template.yaml:2: Bus: the type AWS::Events::EventBus is not emulated",
     );
     check("  Topic: {}", "template.yaml:2: Topic.Type is required");
     let schedule = CONSUMER.replace("Type: SQS\n", "Type: ScheduleV2\n");

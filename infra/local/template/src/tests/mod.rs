@@ -5,6 +5,7 @@ mod errors;
 mod hostile;
 mod http_api;
 mod intrinsics;
+mod passed_over;
 mod resources;
 mod roles;
 mod sections;

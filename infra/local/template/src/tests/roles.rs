@@ -126,8 +126,6 @@ fn what_a_policy_says_and_is_not_understood_is_refused_at_its_line() {
         "template.yaml:29: Own.Properties.Policies[0].PolicyDocument.Statement.0.Action.1 is \
          DeleteMessage: it must be * or an action",
     );
-    let boundary = "\nPermissionsBoundary: arn:aws:iam::aws:policy/ReadOnlyAccess";
-    check_refused(&with_role(&format!("{all}{boundary}")), "PermissionsBoundary is not emulated");
     let managed = "\nManagedPolicyArns: ['arn:aws:iam::aws:policy/AdministratorAccess']";
     check_refused(
         &with_role(&format!("{all}{managed}")),
