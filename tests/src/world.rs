@@ -292,7 +292,7 @@ impl Settings {
     /// A folder with the template and the tests' contracts, and what is different in them.
     fn root(&self) -> PathBuf {
         const BATCHES: &str = "            BatchSize: ";
-        const CONCURRENCY: &str = "MaximumConcurrency: ";
+        const CONCURRENCY: &str = "small: {ingest: 4, sink: 4, ";
         let mut edits = Vec::new();
         for edit in &self.edits {
             edits.push((edit.old.to_owned(), edit.new.to_owned()));
@@ -305,7 +305,8 @@ impl Settings {
             edits.push((batches.clone(), format!("            Enabled: false\n{batches}")));
         }
         if let Some(many) = self.concurrency {
-            edits.push((format!("{CONCURRENCY}4"), format!("{CONCURRENCY}{many}")));
+            let several = format!("small: {{ingest: {many}, sink: {many}, ");
+            edits.push((CONCURRENCY.to_owned(), several));
         }
         let folder = new_folder();
         let mut template = std::fs::read_to_string(root().join("template.yaml")).unwrap();

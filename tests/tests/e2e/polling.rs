@@ -169,40 +169,16 @@ async fn a_mapping_that_an_operator_disables_stays_disabled() {
 }
 
 /// The queue of enrich and its dead letters' as FIFO queues, which cannot delay a message.
-const FIFO: Edit = Edit {
-    old: "\
-  EnrichQueue:
-    Type: AWS::SQS::Queue
-    Properties:
-      VisibilityTimeout: 180
-      MessageRetentionPeriod: 604800
-      SqsManagedSseEnabled: true
-      RedrivePolicy:
-        deadLetterTargetArn: !GetAtt EnrichDlq.Arn
-        maxReceiveCount: !Ref MaxReceiveCount
-
-  EnrichDlq:
-    Type: AWS::SQS::Queue
-    Properties:
-",
-    new: "\
-  EnrichQueue:
-    Type: AWS::SQS::Queue
-    Properties:
-      FifoQueue: true
-      VisibilityTimeout: 180
-      MessageRetentionPeriod: 604800
-      SqsManagedSseEnabled: true
-      RedrivePolicy:
-        deadLetterTargetArn: !GetAtt EnrichDlq.Arn
-        maxReceiveCount: !Ref MaxReceiveCount
-
-  EnrichDlq:
-    Type: AWS::SQS::Queue
-    Properties:
-      FifoQueue: true
-",
-};
+const FIFO: [Edit; 2] = [
+    Edit {
+        old: "  EnrichQueue:\n    Type: AWS::SQS::Queue\n    Properties:\n",
+        new: "  EnrichQueue:\n    Type: AWS::SQS::Queue\n    Properties:\n      FifoQueue: true\n",
+    },
+    Edit {
+        old: "  EnrichDlq:\n    Type: AWS::SQS::Queue\n    Properties:\n",
+        new: "  EnrichDlq:\n    Type: AWS::SQS::Queue\n    Properties:\n      FifoQueue: true\n",
+    },
+];
 
 /// Lambda takes at most ten messages at a time from such a queue, and waits for none.
 const FIFO_COLLECTED: Edit = Edit {
@@ -220,7 +196,8 @@ const FIFO_COLLECTED: Edit = Edit {
 /// Each receive counts there: of events that are not received, none is used up.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_fifo_queue_is_not_polled_while_its_breaker_is_open() {
-    let edits = vec![FIFO, FIFO_COLLECTED];
+    let [queue, dead_letters] = FIFO;
+    let edits = vec![queue, dead_letters, FIFO_COLLECTED];
     let world = World::start_with(Settings { edits, ..Settings::default() }).await;
     force_open(&world, 7_200).await;
     let batch: Value = serde_json::from_str(&sample("sqs/enrich.json")).unwrap();

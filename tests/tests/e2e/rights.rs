@@ -24,6 +24,7 @@ const RARE: &[(&str, &str)] = &[
     ("xray:PutTraceSegments", "Lambda writes the traces, as the function"),
     ("xray:PutTelemetryRecords", "Lambda writes the traces, as the function"),
     ("s3:AbortMultipartUpload", "a copy of more than 5 GB, in parts, fails"),
+    ("s3:GetObjectVersion", "buckets have no versions here"),
 ];
 
 /// Who meets an outage, and of what; each lasts until it made the function park a message, after some that it

@@ -209,7 +209,7 @@ fn resource(table: &str, expires: bool) -> String {
 
   {table}:
     Type: AWS::DynamoDB::Table
-    DeletionPolicy: Retain
+    DeletionPolicy: RetainExceptOnCreate
     UpdateReplacePolicy: Retain
     Properties:
       BillingMode: PAY_PER_REQUEST
@@ -221,8 +221,11 @@ fn resource(table: &str, expires: bool) -> String {
           KeyType: HASH{expiry}
       PointInTimeRecoverySpecification:
         PointInTimeRecoveryEnabled: true
+      DeletionProtectionEnabled: !Ref DeletionProtection
       SSESpecification:
-        SSEEnabled: true"
+        SSEEnabled: true
+        SSEType: KMS
+        KMSMasterKeyId: !If [OwnKey, !Ref KmsKeyArn, !Ref AWS::NoValue]"
     )
 }
 

@@ -229,12 +229,15 @@ fn add_what_sam_adds(declared: &[Declared<'_>], scope: &mut Scope<'_>) {
             let physical = Physical::new(Kind::Mapping, uuid, owners);
             scope.resources.entry(id).or_insert(physical);
         }
-        if one.properties.entry("AutoPublishAlias").is_some() {
+        if let Some(alias) = one.properties.entry("AutoPublishAlias") {
             // There is one version of each function here: the alias is the function.
-            for published in ["Alias", "Version"] {
-                let (id, owners) = (format!("{id}.{published}"), vec![id.to_owned()]);
+            let alias = alias.value.text().unwrap_or_default();
+            for made in
+                [format!("{id}.Alias"), format!("{id}.Version"), format!("{id}Alias{alias}")]
+            {
+                let owners = vec![id.to_owned()];
                 let physical = Physical::new(Kind::FunctionVersion, name.clone(), owners);
-                scope.resources.entry(id).or_insert(physical);
+                scope.resources.entry(made).or_insert(physical);
             }
         }
         if one.properties.entry("FunctionUrlConfig").is_some() {

@@ -183,8 +183,11 @@ fn read_all(declared: &[Declared<'_>], root: &Path, scope: &Scope<'_>) -> Parts 
     for one in declared {
         let (properties, mut needed) = resolve_properties(one, scope);
         for (name, line) in &one.depends_on {
+            let made_by_sam = scope.resources.get(*name).map(|made| &made.owners);
             if known.contains(name) {
                 needed.insert((*name).to_owned());
+            } else if let Some(owners) = made_by_sam {
+                needed.extend(owners.iter().cloned());
             } else if !scope.absent.contains(*name) {
                 let message = format!("{}: DependsOn: there is no resource {name}", one.logical_id);
                 scope.problem(*line, message);

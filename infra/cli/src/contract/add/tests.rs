@@ -78,7 +78,7 @@ fn a_table_its_name_and_its_rights_are_written_and_all_else_stays() {
         ]
     );
     assert!(text.contains("# no more\n\n  OrdersTable:\n"), "{text}");
-    assert!(text.contains("        SSEEnabled: true\n  # Of keys.\n  DedupeTable:\n"), "{text}");
+    assert!(text.contains("        KMSMasterKeyId: !If [OwnKey, !Ref KmsKeyArn, !Ref AWS::NoValue]\n  # Of keys.\n  DedupeTable:\n"), "{text}");
     assert!(new.contains(&"        AttributeName: expires_at"), "{new:?}");
     assert_eq!(added(&text, "mode: insert, ttl_days: 40").unwrap(), (text, Vec::new()), "again");
 }

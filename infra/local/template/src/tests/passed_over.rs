@@ -119,6 +119,10 @@ Outputs:
     // An alias is the function here, so that what invokes it reaches it.
     assert_eq!(stack.outputs["Alias"], stack.functions[0].arn);
     assert_eq!(stack.outputs["Same"], stack.functions[0].arn);
+    let next = "  Other: {Type: AWS::SQS::Queue, DependsOn: FunctionAliaslive}\n";
+    read_with(&format!("{CONSUMER}      AutoPublishAlias: live\n{next}"), &[]);
+    let missing = errors(&format!("{CONSUMER}{next}"));
+    assert!(missing.contains("DependsOn: there is no resource FunctionAliaslive"), "{missing}");
     let missing = errors(&format!("{CONSUMER}Outputs: {{A: {{Value: !Ref Function.Alias}}}}"));
     assert!(missing.contains("no parameter or resource Function.Alias"), "{missing}");
 }
