@@ -9,7 +9,9 @@ use event::{Attribute, Attributes, Code, Envelope, Failure, FailureKind, Timesta
 use futures_util::future::join_all;
 use outbound::{DependencyClient, HttpClient, Pause, SecretStore};
 use runtime::sink::retry_during_deployment;
-use runtime::{Claims, Deadline, EventCounts, Outgoing, Queue, Record, Stage, send_all};
+use runtime::{
+    Claims, Deadline, EventCounts, Outgoing, Queue, Record, Stage, fair_group, send_all,
+};
 use serde_json::Value;
 
 use crate::ask::{Enrichment, ask};
@@ -152,6 +154,11 @@ where
             self.enrich(&mut envelope, round, ends_at).await?;
         }
         let is_degraded = envelope.degraded.is_some();
+        // Ingest has found the tenant. A message without a group was sent before there were any.
+        let group = match &record.fair_group {
+            Some(group) => group.clone(),
+            None => fair_group(&envelope.dataset, None),
+        };
         let body = envelope.to_json()?;
         let mut attributes: Attributes =
             [("traceparent", envelope.traceparent), ("eventid", envelope.id)]
@@ -160,7 +167,7 @@ where
         if let Some(redriven) = record.redriven() {
             redriven.write(&mut attributes);
         }
-        let message = Outgoing::for_stage(body, attributes)?;
+        let message = Outgoing::for_stage(body, attributes, group)?;
         Ok(Enriched {
             // Before the batch is complete, so that no large event stays in memory until then.
             message: self.sending.claims.check_in(message).await?,

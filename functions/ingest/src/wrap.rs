@@ -6,7 +6,7 @@ use contracts::{Contract, EventOrigin, Incoming, SourceKind};
 use event::{
     Attribute, Attributes, Code, DeadLetter, Failure, Redriven, Timeliness, Timestamp, TraceParent,
 };
-use runtime::{EventCounts, Outgoing};
+use runtime::{EventCounts, Outgoing, fair_group};
 
 /// Where an event came from.
 #[derive(Clone, Debug)]
@@ -171,6 +171,7 @@ pub(crate) fn wrap(
         traceparent: trace.as_str().to_owned(),
         taken_in: origin.taken_in,
     };
+    let tenant = contract.tenant_of(&event.payload.value);
     let mut envelope = contract.envelope(event.payload, origin)?;
     if let Some(change) = &event.change {
         envelope.operation = Some(change.operation.to_string());
@@ -182,6 +183,7 @@ pub(crate) fn wrap(
     let body = envelope
         .to_json()
         .map_err(|error| Failure::permanent(Code::DecodeJson, error.to_string()))?;
-    let message = Outgoing::for_stage(body, attributes)?;
+    let group = fair_group(&contract.dataset, tenant.as_deref());
+    let message = Outgoing::for_stage(body, attributes, group)?;
     Ok(Accepted { message, route, timeliness })
 }

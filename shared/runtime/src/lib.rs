@@ -45,7 +45,8 @@ pub use lookup::{FileRead, FileStore, Lookup, LookupAnswer, LookupError};
 pub use names::{time_of_name, unique_name};
 pub use outbox::send_all;
 pub use queue::{
-    MAX_BATCH_BYTES, MAX_BATCH_ENTRIES, MAX_CLAIMED_BYTES, MAX_STAGE_MESSAGE_BYTES, Outgoing, Queue,
+    MAX_BATCH_BYTES, MAX_BATCH_ENTRIES, MAX_CLAIMED_BYTES, MAX_STAGE_MESSAGE_BYTES, Outgoing,
+    Queue, fair_group,
 };
 pub use record::Record;
 pub use redrives::{CancelledRedrives, RedriveRuns};

@@ -3,7 +3,9 @@
 use std::future::Future;
 use std::time::Duration;
 
-use event::{Attributes, Code, Failure, MAX_PAYLOAD_BYTES, REDRIVE_ATTRIBUTE, attributes_size};
+use event::{
+    Attributes, Code, Failure, MAX_PAYLOAD_BYTES, REDRIVE_ATTRIBUTE, attributes_size, hex_sha256,
+};
 
 /// The most messages of one call:
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html>.
@@ -23,6 +25,28 @@ pub const MAX_STAGE_MESSAGE_BYTES: usize = MAX_BATCH_BYTES - LETTER_ROOM_BYTES;
 /// The most bytes of an event between stages, with its envelope and its attributes, wherever its body is: 5 MiB. That
 /// leaves 1 MiB for the envelope and the answers of enrichers.
 pub const MAX_CLAIMED_BYTES: usize = MAX_PAYLOAD_BYTES + 1024 * 1024;
+
+/// The longest message group id, in characters:
+/// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html>.
+const MAX_GROUP_CHARS: usize = 128;
+
+/// The message group of an event: its dataset, and its tenant where its contract has tenants, as `dataset/tenant`.
+///
+/// A standard queue shares its consumers fairly between groups: while one has a backlog, messages of the others are
+/// received first
+/// (<https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-fair-queues.html>). SQS takes up to
+/// 128 ASCII letters, digits and punctuation characters. A group that is anything else is its SHA-256, in hexadecimal
+/// digits.
+#[must_use]
+pub fn fair_group(dataset: &str, tenant: Option<&str>) -> String {
+    let group = match tenant {
+        Some(tenant) => format!("{dataset}/{tenant}"),
+        None => dataset.to_owned(),
+    };
+    let is_taken =
+        group.len() <= MAX_GROUP_CHARS && group.bytes().all(|byte| byte.is_ascii_graphic());
+    if is_taken { group } else { hex_sha256(group.as_bytes()) }
+}
 
 /// A message to be sent.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -45,17 +69,17 @@ pub struct Outgoing {
 
 impl Outgoing {
     /// A message for the next stage, which may be too large for SQS and has to be checked in before it is sent
-    /// ([`Claims::check_in`](crate::Claims::check_in)). The attribute that a redrive adds does not count, so that an
+    /// ([`Claims::check_in`](crate::Claims::check_in)). `group` is the [`fair_group`] of its event. The attribute that a redrive adds does not count, so that an
     /// event that has fitted once also fits when it is brought back.
     ///
     /// # Errors
     /// [`Code::SizeExceeded`], permanent, if it has more than [`MAX_CLAIMED_BYTES`].
-    pub fn for_stage(body: String, attributes: Attributes) -> Result<Self, Failure> {
+    pub fn for_stage(body: String, attributes: Attributes, group: String) -> Result<Self, Failure> {
         let mut own = attributes.clone();
         own.remove(REDRIVE_ATTRIBUTE);
         let size = body.len() + attributes_size(&own);
         if size <= MAX_CLAIMED_BYTES {
-            return Ok(Self { body, attributes, ..Self::default() });
+            return Ok(Self { body, attributes, group: Some(group), ..Self::default() });
         }
         let reason = format!(
             "{size} bytes with all that is added to it; between stages it may have \
@@ -105,13 +129,32 @@ mod tests {
 
     use super::*;
 
+    fn group() -> String {
+        "orders".to_owned()
+    }
+
+    #[test]
+    fn a_group_is_the_dataset_and_the_tenant_in_what_sqs_takes() {
+        assert_eq!(fair_group("orders", None), "orders");
+        assert_eq!(fair_group("orders", Some("acme")), "orders/acme");
+        let longest = "x".repeat(128 - "orders/".len());
+        assert_eq!(fair_group("orders", Some(&longest)), format!("orders/{longest}"));
+        let mut hashed = std::collections::BTreeSet::new();
+        for tenant in ["a b", "Zürich", "\u{7f}", "a\n", &format!("{longest}x")] {
+            let group = fair_group("orders", Some(tenant));
+            assert!(group.len() == 64 && group.bytes().all(|byte| byte.is_ascii_hexdigit()));
+            assert!(hashed.insert(group), "{tenant:?}");
+        }
+    }
+
     #[test]
     fn an_event_that_is_too_large_with_all_that_was_added_to_it_is_refused() {
         let attributes: Attributes = [("eventid".to_owned(), Attribute::string("e1:1"))].into();
         let largest = "x".repeat(MAX_CLAIMED_BYTES - attributes_size(&attributes));
-        let refused = Outgoing::for_stage(format!("{largest}x"), attributes.clone()).unwrap_err();
+        let refused =
+            Outgoing::for_stage(format!("{largest}x"), attributes.clone(), group()).unwrap_err();
         assert_eq!(refused.code, Code::SizeExceeded);
-        Outgoing::for_stage(largest, attributes).unwrap();
+        Outgoing::for_stage(largest, attributes, group()).unwrap();
     }
 
     /// The reason and the place may be of any length, and any characters of them may need escaping in JSON.
@@ -125,7 +168,7 @@ mod tests {
         let until = Some(Timestamp::from_unix_ms(0));
         Redriven { run: "20261129T101500Z-4f2a9c".to_owned(), remembered_until: until }
             .write(&mut redriven);
-        let message = Outgoing::for_stage(largest, redriven).unwrap();
+        let message = Outgoing::for_stage(largest, redriven, group()).unwrap();
         for worst in ["\u{1}", "\u{1f525}", "\""] {
             let failure = Failure::permanent(Code::ContractViolation, worst.repeat(5_000));
             let failure = failure.at(worst.repeat(5_000));

@@ -236,6 +236,18 @@ async fn what_the_service_knows_is_added_and_the_payloads_own_bytes_stay() {
 }
 
 #[tokio::test]
+async fn an_event_stays_in_the_group_by_which_queues_are_shared() {
+    for (group, expected) in [(Some("flights/UA"), "flights/UA"), (None, "flights")] {
+        let queue = MemoryQueue::default();
+        let service = Service::new(|_| answer(200, WEATHER));
+        let fair_group = group.map(str::to_owned);
+        let record = Record { fair_group, ..message("m1", envelope(&payload("EWR"))) };
+        assert!(run(service, &queue, vec![record]).await.is_empty());
+        assert_eq!(queue.sent_to(SINK)[0].group.as_deref(), Some(expected));
+    }
+}
+
+#[tokio::test]
 async fn an_event_that_the_service_does_not_know_goes_on_without_and_says_so() {
     let queue = MemoryQueue::default();
     let service = Service::new(|_| answer(404, "{}"));

@@ -230,6 +230,22 @@ async fn s3s_test_event_is_taken_and_comes_to_nothing() {
     assert!(objects.archived().is_empty());
 }
 
+/// A backlog of one tenant does not hold up the others.
+#[tokio::test]
+async fn queues_are_shared_fairly_by_dataset_and_tenant() {
+    let (objects, queue) = Default::default();
+    let of = |carrier: &str| flight(1).replacen(r#""carrier":"UA""#, carrier, 1);
+    let bodies = [flight(1), of(r#""carrier":"B6""#), of(r#""carrier":"Zürich""#)];
+    let batch = bodies.iter().map(|body| message("m", body, &[("dataset", "flights")])).collect();
+    assert!(run(&objects, &queue, batch).await.is_empty());
+    let weather = testkit::sample_lines("weather.ndjson.gz")[0].clone();
+    let batch = vec![message("w", &weather, &[("dataset", "weather")])];
+    assert!(run(&objects, &queue, batch).await.is_empty());
+    let groups = queue.sent_to(ENRICH).into_iter().map(|message| message.group.unwrap());
+    let hashed = event::hex_sha256("flights/Zürich".as_bytes());
+    assert_eq!(groups.collect::<Vec<_>>(), ["flights/UA", "flights/B6", &hashed, "weather"]);
+}
+
 /// Each sample is run as Lambda would invoke the function.
 #[tokio::test]
 async fn the_samples_are_taken_in() {
