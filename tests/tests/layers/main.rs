@@ -17,13 +17,20 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("breaker", &["event"]),
     ("compatibility", &[]),
     ("contracts", &["breaker", "event"]),
-    ("outbound", &["breaker", "contracts", "event"]),
+    ("metrics", &[]),
+    ("outbound", &["breaker", "contracts", "event", "metrics"]),
     ("dedupe", &["event"]),
     ("letters", &["contracts", "event"]),
-    ("runtime", &["breaker", "contracts", "dedupe", "event"]),
-    ("aws", &["breaker", "contracts", "dedupe", "event", "letters", "outbound", "runtime"]),
-    ("lake-storage", &["aws", "contracts", "dedupe", "event", "runtime"]),
-    ("testkit", &["breaker", "contracts", "dedupe", "event", "letters", "outbound", "runtime"]),
+    ("runtime", &["breaker", "contracts", "dedupe", "event", "metrics"]),
+    (
+        "aws",
+        &["breaker", "contracts", "dedupe", "event", "letters", "metrics", "outbound", "runtime"],
+    ),
+    ("lake-storage", &["aws", "contracts", "dedupe", "event", "metrics", "runtime"]),
+    (
+        "testkit",
+        &["breaker", "contracts", "dedupe", "event", "letters", "metrics", "outbound", "runtime"],
+    ),
     ("local-builder", &[]),
     ("local-clock", &[]),
     ("local-state", &[]),
@@ -109,7 +116,8 @@ const SAMPLE: &str = "sample";
 const OF_SAMPLE: &[&str] = &["cli", "tests"];
 
 /// Domain crates: they decide, and do no IO.
-const PURE: &[&str] = &["breaker", "compatibility", "contracts", "dedupe", "event", "letters"];
+const PURE: &[&str] =
+    &["breaker", "compatibility", "contracts", "dedupe", "event", "letters", "metrics"];
 
 struct Graph {
     metadata: Metadata,
