@@ -8,13 +8,13 @@ mod services;
 
 use std::process::ExitCode;
 
-use aws::{ClaimStore, Queues, cancelled_redrives, claims, sdk_config};
+use aws::{ClaimStore, Queues, cancelled_redrives, claims, count_calls, sdk_config};
 use lambda_runtime::Error;
 use mimalloc::MiMalloc;
 use runtime::env::Process;
 use runtime::sink::LeasedStage;
 use runtime::{
-    Batches, Policy, exit_code, init_logs, load_variables, open_contracts, serve_batches,
+    Batches, Policy, exit_code, init_logs, load_variables, open_contracts, recorder, serve_batches,
 };
 
 use crate::config::Config;
@@ -31,19 +31,25 @@ async fn main() -> ExitCode {
 
 async fn run() -> Result<(), Error> {
     init_logs(&Process)?;
+    let metrics = recorder(&Process)?;
     let config = Config::read(&Process)?;
     let contracts = open_contracts(&config.settings.contracts_dir)?;
     let variables = load_variables(&config.services.variables_file)?;
     let services = Services::new(variables);
-    let sdk = sdk_config(&Process)?;
+    let sdk = count_calls(sdk_config(&Process)?, &metrics, "deliver");
     let queue = Queues::lazy(&sdk);
     let store = ClaimStore::new(&sdk, config.dedupe_table);
     let redrives = cancelled_redrives(&sdk, config.letters_table);
     let claims = claims(&sdk, config.settings.archive_bucket.clone());
     let dependencies = contracts.declared_dependencies().clone();
-    let client = config.services.client(&sdk, dependencies);
+    let client = config.services.client(&sdk, dependencies, metrics.clone());
     serve_batches(Batches {
-        stage: LeasedStage::new(contracts, Delivering::new(services, client), store),
+        stage: LeasedStage::new(
+            contracts,
+            Delivering::new(services, client),
+            store,
+            metrics.clone(),
+        ),
         dead_letters: config.settings.dead_letters(queue.clone()),
         policy: Policy {
             cancelled_redrives: Some(redrives),
@@ -51,6 +57,7 @@ async fn run() -> Result<(), Error> {
             ..config.settings.policy()
         },
         queue,
+        metrics,
     })
     .await
 }

@@ -1,9 +1,12 @@
 //! Asks one enricher about one event, and decides what becomes of the event where there is no answer.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use breaker::{Host, Store, WaitReason};
 use contracts::{Enricher, Missing, Unavailable};
 use event::{Code, Failure, FailureKind, Timestamp};
 use outbound::{DependencyClient, HttpClient, NotSent, Pause, SecretStore};
+use runtime::{Dimensions, Metric, Recorder};
 use serde_json::value::RawValue;
 
 use crate::cache::{Cache, Known};
@@ -30,6 +33,7 @@ pub(crate) async fn ask<A, K, B, W>(
     client: &DependencyClient<A, K, B, W>,
     ready: &Ready,
     question: &Question<'_>,
+    metrics: &Recorder,
 ) -> Result<Enrichment, Failure>
 where
     A: HttpClient,
@@ -43,13 +47,14 @@ where
         ReadySource::Http(source) => {
             let Some(request) = source.request(question) else { return missing(enricher) };
             let asking = source.answer(client, enricher, &request, question);
-            by_cache(&ready.cache, || cache_key(&request), || client.now(), asking).await
+            let cache = cache(ready, question, metrics);
+            by_cache(cache, || cache_key(&request), || client.now(), asking).await
         }
         ReadySource::Lookup(source) => {
             let Some(key) = source.key.key(question.payload) else { return missing(enricher) };
             let text = key.as_str().to_owned();
             let asking = source.answer(client, enricher, key, question);
-            by_cache(&ready.cache, || text, || client.now(), asking).await
+            by_cache(cache(ready, question, metrics), || text, || client.now(), asking).await
         }
         ReadySource::Reference(source) => {
             let Some(key) = source.key(question.payload) else { return missing(enricher) };
@@ -68,16 +73,43 @@ where
     }
 }
 
+/// The cache of an enricher, and where its hits are counted.
+struct CountedCache<'a> {
+    cache: &'a Cache<NoAnswer>,
+    dimensions: Dimensions,
+    metrics: &'a Recorder,
+}
+
+fn cache<'a>(
+    ready: &'a Ready,
+    question: &Question<'_>,
+    metrics: &'a Recorder,
+) -> Option<CountedCache<'a>> {
+    let cache = ready.cache.as_ref()?;
+    let dimensions = Dimensions::enricher(question.dataset, &ready.enricher.name);
+    Some(CountedCache { cache, dimensions, metrics })
+}
+
 /// The answer, by way of the cache if there is one, and the key that the answer has there.
 async fn by_cache(
-    cache: &Option<Cache<NoAnswer>>,
+    cache: Option<CountedCache<'_>>,
     key: impl FnOnce() -> String,
     now: impl Fn() -> Timestamp,
     asking: impl Future<Output = Result<Known, NoAnswer>>,
 ) -> (Option<String>, Result<Known, NoAnswer>) {
-    let Some(cache) = cache else { return (None, asking.await) };
+    let Some(CountedCache { cache, dimensions, metrics }) = cache else {
+        return (None, asking.await);
+    };
     let key = key();
+    let was_asked = AtomicBool::new(false);
+    let asking = async {
+        was_asked.store(true, Ordering::Relaxed);
+        asking.await
+    };
     let answer = cache.answer(&key, now, asking).await;
+    let is_miss = was_asked.load(Ordering::Relaxed);
+    let metric = if is_miss { Metric::CacheMisses } else { Metric::CacheHits };
+    metrics.add(&dimensions, metric, 1);
     (Some(key), answer)
 }
 

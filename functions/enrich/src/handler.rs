@@ -10,7 +10,8 @@ use futures_util::future::join_all;
 use outbound::{DependencyClient, HttpClient, Pause, SecretStore};
 use runtime::sink::retry_during_deployment;
 use runtime::{
-    Claims, Deadline, EventCounts, Outgoing, Queue, Record, Stage, fair_group, send_all,
+    Claims, Deadline, EventCounts, Outgoing, Queue, Record, Recorder, Stage, count_done, fair_group,
+    send_all,
 };
 use serde_json::Value;
 
@@ -27,6 +28,7 @@ pub(crate) struct Enrich<A, K, B: Store, W: Host, Q> {
     enrichers: Enrichers,
     client: DependencyClient<A, K, B, W>,
     sending: Sending<Q>,
+    metrics: Recorder,
 }
 
 /// Where events go, and what is too large for a message.
@@ -39,6 +41,7 @@ pub(crate) struct Sending<Q> {
 
 /// An event as it is sent on, and to which sinks.
 pub(crate) struct Enriched {
+    dataset: String,
     message: Outgoing,
     sinks: Vec<SinkKind>,
     is_degraded: bool,
@@ -50,8 +53,9 @@ impl<A, K, B: Store, W: Host, Q> Enrich<A, K, B, W, Q> {
         enrichers: Enrichers,
         client: DependencyClient<A, K, B, W>,
         sending: Sending<Q>,
+        metrics: Recorder,
     ) -> Self {
-        Self { contracts, enrichers, client, sending }
+        Self { contracts, enrichers, client, sending, metrics }
     }
 }
 
@@ -72,10 +76,15 @@ where
     ) -> Result<(), Failure> {
         let payload: Value = serde_json::from_str(envelope.data.get())
             .map_err(|error| Failure::permanent(Code::DecodeEnvelope, error.to_string()))?;
-        let question = Question { payload: &payload, text: envelope.data.get(), ends_at };
+        let question = Question {
+            dataset: &envelope.dataset,
+            payload: &payload,
+            text: envelope.data.get(),
+            ends_at,
+        };
         let mut asking = Vec::with_capacity(round.len());
         for ready in round {
-            asking.push(ask(&self.client, ready, &question));
+            asking.push(ask(&self.client, ready, &question, &self.metrics));
         }
         let answers = join_all(asking).await;
         let mut found = Vec::with_capacity(round.len());
@@ -169,6 +178,7 @@ where
         }
         let message = Outgoing::for_stage(body, attributes, group)?;
         Ok(Enriched {
+            dataset: envelope.dataset,
             // Before the batch is complete, so that no large event stays in memory until then.
             message: self.sending.claims.check_in(message).await?,
             sinks: contract.sinks.iter().map(contracts::Sink::kind).collect(),
@@ -203,6 +213,9 @@ where
             if let Some(kind) = enriched.sinks.iter().find(|k| !sink_queues.contains_key(k)) {
                 let reason = format!("no queue in SINK_QUEUES for a sink of kind {kind}");
                 *result = Err(Failure::transient(Code::DependencyRefused, reason));
+            }
+            if let Ok(counts) = result {
+                count_done(&self.metrics, Self::NAME, &enriched.dataset, counts);
             }
         }
         results

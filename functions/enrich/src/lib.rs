@@ -19,10 +19,14 @@ mod reference;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use aws::{LookupTables, Queues, ReferenceBucket, cancelled_redrives, claims, sdk_config};
+use aws::{
+    LookupTables, Queues, ReferenceBucket, cancelled_redrives, claims, count_calls, sdk_config,
+};
 use lambda_runtime::Error;
 use runtime::env::Process;
-use runtime::{Batches, Lookup, Policy, init_logs, load_variables, open_contracts, serve_batches};
+use runtime::{
+    Batches, Lookup, Policy, init_logs, load_variables, open_contracts, recorder, serve_batches,
+};
 
 use crate::config::Config;
 use crate::enrichers::{Enrichers, Lookups};
@@ -39,10 +43,11 @@ use crate::handler::{Enrich, Sending};
 /// dataset only: its events fail with the reason.
 pub async fn run(custom: BTreeMap<String, Arc<dyn Lookup>>) -> Result<(), Error> {
     init_logs(&Process)?;
+    let metrics = recorder(&Process)?;
     let config = Config::read(&Process)?;
     let contracts = open_contracts(&config.settings.contracts_dir)?;
     let variables = load_variables(&config.services.variables_file)?;
-    let sdk = sdk_config(&Process)?;
+    let sdk = count_calls(sdk_config(&Process)?, &metrics, "enrich");
     let lookups = Lookups {
         tables: Box::new(LookupTables::new(&sdk)),
         table_names: config.lookup_tables,
@@ -56,9 +61,9 @@ pub async fn run(custom: BTreeMap<String, Arc<dyn Lookup>>) -> Result<(), Error>
     let sending =
         Sending { queue: queue.clone(), claims: claims.clone(), sink_queues: config.sink_queues };
     let dependencies = contracts.declared_dependencies().clone();
-    let client = config.services.client(&sdk, dependencies);
+    let client = config.services.client(&sdk, dependencies, metrics.clone());
     serve_batches(Batches {
-        stage: Enrich::new(contracts, enrichers, client, sending),
+        stage: Enrich::new(contracts, enrichers, client, sending, metrics.clone()),
         dead_letters: config.settings.dead_letters(queue.clone()),
         policy: Policy {
             cancelled_redrives: Some(redrives),
@@ -66,6 +71,7 @@ pub async fn run(custom: BTreeMap<String, Arc<dyn Lookup>>) -> Result<(), Error>
             ..config.settings.policy()
         },
         queue,
+        metrics,
     })
     .await
 }

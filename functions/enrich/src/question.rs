@@ -10,6 +10,7 @@ use serde_json::Value;
 
 /// The event that an enricher is asked about.
 pub(crate) struct Question<'a> {
+    pub(crate) dataset: &'a str,
     pub(crate) payload: &'a Value,
     /// The payload as JSON text, byte for byte as the event has it.
     pub(crate) text: &'a str,

@@ -1,12 +1,19 @@
 //! Sends events on, and those that are refused to the dead-letter queue, many at a time.
 
+use std::collections::BTreeMap;
+
 use contracts::Contract;
 use event::{Code, ContractRef, DeadLetter, Encoding, Failure, Form, Timestamp, TraceParent};
 use futures_util::stream::{self, StreamExt as _};
-use runtime::{Claims, DeadLetterQueue, EventCounts, Outgoing, Queue, RejectedMessage, send_all};
+use runtime::Recorder;
+use runtime::{
+    Claims, DeadLetterQueue, EventCounts, Outgoing, Queue, RejectedMessage, count_dead_letter,
+    count_done, send_all,
+};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::backlog::{Depths, FullBacklog, KnownDepth};
+use crate::handler::STAGE;
 use crate::wrap::{Accepted, Origin, Route};
 
 /// The most calls to a queue at the same time.
@@ -30,6 +37,7 @@ pub(crate) struct Emit<Q> {
     dead_letters: DeadLetterQueue<Q>,
     /// Where events are kept that are too large for a message.
     pub(crate) claims: Claims,
+    pub(crate) metrics: Recorder,
 }
 
 /// The URLs of the queues that accepted events go to, and the rest of long files.
@@ -55,9 +63,10 @@ impl<Q: Queue> Emit<Q> {
         urls: QueueUrls,
         dead_letters: DeadLetterQueue<Q>,
         claims: Claims,
+        metrics: Recorder,
     ) -> Self {
         let room = Semaphore::new(SENDING_KIB as usize);
-        Self { queue, urls, depth: KnownDepth::default(), room, dead_letters, claims }
+        Self { queue, urls, depth: KnownDepth::default(), room, dead_letters, claims, metrics }
     }
 
     /// Checks that there is a queue for each event that the contract may accept.
@@ -76,6 +85,7 @@ impl<Q: Queue> Emit<Q> {
     pub(crate) async fn pass_on(&self, events: Vec<Accepted>) -> Vec<Result<EventCounts, Failure>> {
         let _room = self.room_for(events.iter().map(|event| event.message.size()).sum()).await;
         let mut results = Vec::with_capacity(events.len());
+        let datasets: Vec<String> = events.iter().map(|event| event.dataset.clone()).collect();
         let (mut to_enrich, mut to_late) = (Sending::default(), Sending::default());
         for (place, event) in self.check_in(events).await.into_iter().enumerate() {
             let event = match event {
@@ -106,7 +116,20 @@ impl<Q: Queue> Emit<Q> {
                 }
             }
         }
+        self.count_sent(datasets, &results);
         results
+    }
+
+    fn count_sent(&self, datasets: Vec<String>, results: &[Result<EventCounts, Failure>]) {
+        let mut sent: BTreeMap<String, EventCounts> = BTreeMap::new();
+        for (dataset, result) in datasets.into_iter().zip(results) {
+            if let Ok(counts) = result {
+                *sent.entry(dataset).or_default() += *counts;
+            }
+        }
+        for (dataset, counts) in &sent {
+            count_done(&self.metrics, STAGE, dataset, counts);
+        }
     }
 
     /// Waits until so many bytes may be sent. The room is never closed, so that there is a permit.
@@ -151,7 +174,18 @@ impl<Q: Queue> Emit<Q> {
             );
         }
         let _room = self.room_for(refused.iter().map(RejectedMessage::size).sum()).await;
-        self.dead_letters.send(refused).await.into_iter().collect()
+        let mut counted = Vec::with_capacity(refused.len());
+        for RejectedMessage { letter, .. } in &refused {
+            let dataset = letter.dataset.clone();
+            let contract =
+                dataset.map(|dataset| ContractRef { dataset, version: letter.contract_version });
+            counted.push((contract, letter.code));
+        }
+        let sent = self.dead_letters.send(refused).await;
+        for ((contract, code), _) in counted.iter().zip(&sent).filter(|(_, sent)| sent.is_ok()) {
+            count_dead_letter(&self.metrics, STAGE, contract.as_ref(), *code);
+        }
+        sent.into_iter().collect()
     }
 }
 

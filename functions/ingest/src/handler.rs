@@ -113,7 +113,7 @@ pub(crate) enum Taken {
 }
 
 /// The name of the stage.
-const STAGE: &str = "ingest";
+pub(crate) const STAGE: &str = "ingest";
 
 impl<O: Store + FileSource, Q: Queue + Depths> Ingest<O, Q> {
     pub(crate) fn new(

@@ -13,10 +13,10 @@ use aws_lambda_events::lambda_function_urls::{
     LambdaFunctionUrlRequest, LambdaFunctionUrlResponse,
 };
 use contracts::{Contract, Decoded, Sender, SourceKind};
-use event::{Code, Failure, FailureKind, Timestamp, TraceParent};
+use event::{Code, ContractRef, Failure, FailureKind, Timestamp, TraceParent};
 use http::HeaderValue;
 use http::header::CONTENT_TYPE;
-use runtime::{Deadline, EventCounts, Queue, Stage, Tally};
+use runtime::{Deadline, EventCounts, Queue, Stage, Tally, count_refused};
 use serde_json::{Value, json};
 
 pub(crate) use self::answers::Answers;
@@ -26,7 +26,7 @@ use self::problem::Problem;
 use crate::archive::{Raw, Store};
 use crate::backlog::Depths;
 use crate::file_source::FileSource;
-use crate::handler::Ingest;
+use crate::handler::{Ingest, STAGE};
 use crate::wrap::{self, DATASET, Origin, TRACE, wrap};
 
 pub(crate) async fn answer<O: Store + FileSource + Answers, Q: Queue + Depths>(
@@ -300,6 +300,11 @@ async fn take<O: Store + FileSource, Q: Queue + Depths>(
         if let Err(failure) = sent {
             results[index] = Taken::Failed(failure);
         }
+    }
+    let Contract { dataset, version, .. } = request.contract;
+    let held_to = ContractRef { dataset: dataset.clone(), version: Some(*version) };
+    for failure in results.iter().filter_map(Taken::failure) {
+        count_refused(&ingest.emit.metrics, STAGE, &held_to, failure);
     }
     results
 }

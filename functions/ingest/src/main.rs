@@ -21,7 +21,7 @@ mod wrap;
 
 use std::process::ExitCode;
 
-use aws::{Objects, Queues, claims, sdk_config};
+use aws::{Objects, Queues, claims, count_calls, sdk_config};
 use contracts::Catalog;
 use futures_util::FutureExt;
 use lambda_runtime::{Context, Error};
@@ -29,8 +29,9 @@ use mimalloc::MiMalloc;
 use runtime::env::Process;
 use runtime::{
     Batches, Deadline, Policy, exit_code, init_logs, invocation_span, load_variables,
-    open_contracts, serve,
+    open_contracts, recorder, serve,
 };
+use runtime::{Dimensions, Metric, Recorder};
 use tracing::Instrument;
 
 use crate::config::Config;
@@ -49,10 +50,11 @@ async fn main() -> ExitCode {
 
 async fn run() -> Result<(), Error> {
     init_logs(&Process)?;
+    let metrics = recorder(&Process)?;
     let config = Config::read(&Process)?;
     let contracts = open_contracts(&config.settings.contracts_dir)?;
     let variables = load_variables(&config.variables_file)?;
-    let sdk = sdk_config(&Process)?;
+    let sdk = count_calls(sdk_config(&Process)?, &metrics, "ingest");
     let queue = Queues::new(&sdk);
     let dead_letters = config.settings.dead_letters(queue.clone());
     let urls = QueueUrls {
@@ -62,7 +64,8 @@ async fn run() -> Result<(), Error> {
     };
     let (objects, bucket) = (Objects::new(&sdk), config.settings.archive_bucket.clone());
     let claims = claims(&sdk, bucket.clone());
-    let emit = Emit::new(queue.clone(), urls, dead_letters.clone(), claims.clone());
+    let emit =
+        Emit::new(queue.clone(), urls, dead_letters.clone(), claims.clone(), metrics.clone());
     let slice_bytes = config.slice_bytes;
     let ingest = Ingest::new(contracts, variables, objects, bucket, emit, slice_bytes);
     let policy = Policy {
@@ -70,8 +73,8 @@ async fn run() -> Result<(), Error> {
         claims: Some(claims),
         ..config.settings.policy()
     };
-    let batches = &Batches { stage: ingest, dead_letters, policy, queue };
-    serve(async |trigger: Trigger, context: Context| {
+    let batches = &Batches { stage: ingest, dead_letters, policy, queue, metrics };
+    serve(&batches.metrics, async |trigger: Trigger, context: Context| {
         // Boxed, because the futures would nest deeper than the compiler's limit.
         let answer = match trigger {
             Trigger::Batch(batch) => Answer::Batch(batches.invoke(batch, &context).boxed().await),
@@ -92,7 +95,7 @@ async fn run() -> Result<(), Error> {
                 Answer::HandedOver(done.inspect_err(log_refused)?)
             }
         };
-        log_canaries(&batches.stage.contracts);
+        log_canaries(&batches.stage.contracts, &batches.metrics);
         batches.stage.ignored.log();
         Ok::<_, Refused>(answer)
     })
@@ -108,9 +111,13 @@ fn log_refused(Refused(failure): &Refused) {
     );
 }
 
-/// Logs what the canary versions of schemas would have refused of this invocation's events.
-fn log_canaries(contracts: &Catalog) {
+/// Logs and counts what the canary versions of schemas would have refused of this invocation's events.
+fn log_canaries(contracts: &Catalog, metrics: &Recorder) {
     for count in contracts.take_canary_counts() {
+        let of_version = Dimensions::version(&count.dataset, count.version);
+        let tried =
+            [(Metric::CanaryEvents, count.events), (Metric::CanaryViolations, count.violations)];
+        metrics.record(&of_version, &tried, &[]);
         let (at, reason) = count.first.unwrap_or_default();
         tracing::info!(
             stage = "ingest",

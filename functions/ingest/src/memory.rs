@@ -8,7 +8,7 @@ use contracts::{Catalog, Variables};
 use event::{Code, DeadLetter, Envelope, Failure};
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use runtime::{Claims, DeadLetterQueue, Outgoing};
+use runtime::{Claims, DeadLetterQueue, Outgoing, Recorder};
 use testkit::{MemoryClaims, MemoryQueue};
 
 use crate::adapters::Announced;
@@ -289,7 +289,7 @@ fn emit_with(queue: &MemoryQueue, claims: Claims) -> Emit<MemoryQueue> {
         inbox: INBOX.to_owned(),
         late: Some(LATE.to_owned()),
     };
-    Emit::new(queue.clone(), urls, dead_letters, claims)
+    Emit::new(queue.clone(), urls, dead_letters, claims, Recorder::new("Test"))
 }
 
 pub(crate) fn ingest(

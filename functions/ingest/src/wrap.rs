@@ -118,6 +118,7 @@ pub(crate) fn at_place(failure: Failure, place: Place) -> Failure {
 /// An event that was accepted, as the message with its envelope, which may be too large for SQS.
 #[derive(Clone, Debug)]
 pub(crate) struct Accepted {
+    pub(crate) dataset: String,
     pub(crate) message: Outgoing,
     pub(crate) route: Route,
     pub(crate) timeliness: Option<Timeliness>,
@@ -185,5 +186,5 @@ pub(crate) fn wrap(
         .map_err(|error| Failure::permanent(Code::DecodeJson, error.to_string()))?;
     let group = fair_group(&contract.dataset, tenant.as_deref());
     let message = Outgoing::for_stage(body, attributes, group)?;
-    Ok(Accepted { message, route, timeliness })
+    Ok(Accepted { dataset: contract.dataset.clone(), message, route, timeliness })
 }

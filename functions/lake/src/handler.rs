@@ -5,8 +5,10 @@ use contracts::Catalog;
 use dedupe::{NoEffect, Store};
 use event::{Code, Failure, Timestamp};
 use lake_storage::{BatchWriter, Bucket, LakeRow, Lakes};
+use runtime::Recorder;
 use runtime::sink::{
-    Accepted, Prepared, WriteKey, accept, collect_writes, lease_for, retry_during_deployment,
+    Accepted, MeasuredEvent, Prepared, SinkMeasures, WriteKey, accept, collect_writes, lease_for,
+    retry_during_deployment,
 };
 use runtime::{Deadline, EventCounts, Record, Stage};
 
@@ -16,6 +18,7 @@ pub(crate) struct LakeStage<S, B> {
     lakes: Lakes,
     store: S,
     bucket: B,
+    metrics: Recorder,
     /// Makes a unique name for an object that is written at this time.
     name: Box<dyn Fn(Timestamp) -> String + Send + Sync>,
 }
@@ -26,9 +29,10 @@ impl<S, B> LakeStage<S, B> {
         store: S,
         bucket: B,
         name: Box<dyn Fn(Timestamp) -> String + Send + Sync>,
+        metrics: Recorder,
     ) -> Self {
         let lakes = Lakes::new(contracts.clone());
-        Self { contracts, lakes, store, bucket, name }
+        Self { contracts, lakes, store, bucket, metrics, name }
     }
 }
 
@@ -51,7 +55,7 @@ impl<S: Store<Effect = NoEffect>, B: Bucket> Stage for LakeStage<S, B> {
             return Err(retry_during_deployment(failure));
         }
         let rows = lakes.iter().map(|(sink, lake)| LakeRow::new(sink, lake, &envelope, expires_at));
-        Ok(rows.collect())
+        Ok(Prepared { measured: MeasuredEvent::from(&envelope), writes: rows.collect() })
     }
 
     async fn commit(
@@ -70,7 +74,9 @@ impl<S: Store<Effect = NoEffect>, B: Bucket> Stage for LakeStage<S, B> {
             name: &*self.name,
         };
         let outcomes = writer.write(&rows, lease_for(deadline), || deadline.now()).await;
-        events.settle(outcomes)
+        let measures =
+            SinkMeasures { recorder: &self.metrics, stage: Self::NAME, now: deadline.now() };
+        events.settle(outcomes, &measures)
     }
 }
 

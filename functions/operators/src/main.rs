@@ -14,13 +14,15 @@ mod view;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use aws::{AuditBucket, BreakerTable, Functions, Objects, Queues, sdk_config};
+use aws::{AuditBucket, BreakerTable, Functions, Objects, Queues, count_calls, sdk_config};
 use aws_lambda_events::lambda_function_urls::LambdaFunctionUrlRequest;
 use futures_util::FutureExt;
 use lambda_runtime::{Context, Error};
 use mimalloc::MiMalloc;
 use runtime::env::Process;
-use runtime::{SystemClock, exit_code, init_logs, invocation_span, open_contracts, serve};
+use runtime::{
+    SystemClock, exit_code, init_logs, invocation_span, open_contracts, recorder, serve,
+};
 use tracing::Instrument;
 
 use crate::breakers::Breakers;
@@ -41,8 +43,9 @@ async fn main() -> ExitCode {
 
 async fn run() -> Result<(), Error> {
     init_logs(&Process)?;
+    let metrics = recorder(&Process)?;
     let config = Config::read(&Process)?;
-    let sdk = sdk_config(&Process)?;
+    let sdk = count_calls(sdk_config(&Process)?, &metrics, "operators");
     let breakers = &Breakers {
         store: BreakerTable::new(&sdk, config.breakers_table),
         audit: AuditBucket { objects: Objects::new(&sdk), bucket: config.audit_bucket },
@@ -52,7 +55,7 @@ async fn run() -> Result<(), Error> {
     };
     let redrive =
         &NamedFunction { functions: Functions::new(&sdk, PATIENCE), name: config.redrive_function };
-    serve(async |request: LambdaFunctionUrlRequest, context: Context| {
+    serve(&metrics, async |request: LambdaFunctionUrlRequest, context: Context| {
         let answer = response::answer(breakers, redrive, &request);
         // Boxed, because the futures would nest deeper than the compiler's limit.
         Ok::<_, Error>(answer.instrument(invocation_span(&context)).boxed_local().await)

@@ -6,12 +6,14 @@ mod tick;
 
 use std::process::ExitCode;
 
-use aws::{BreakerTable, EventSourceMappings, sdk_config};
+use aws::{BreakerTable, EventSourceMappings, count_calls, sdk_config};
 use futures_util::FutureExt;
 use lambda_runtime::{Context, Error};
 use mimalloc::MiMalloc;
 use runtime::env::Process;
-use runtime::{SystemClock, exit_code, init_logs, invocation_span, open_contracts, serve};
+use runtime::{
+    SystemClock, exit_code, init_logs, invocation_span, open_contracts, recorder, serve,
+};
 use serde::de::IgnoredAny;
 use tracing::Instrument;
 
@@ -28,8 +30,9 @@ async fn main() -> ExitCode {
 
 async fn run() -> Result<(), Error> {
     init_logs(&Process)?;
+    let metrics = recorder(&Process)?;
     let config = Config::read(&Process)?;
-    let sdk = sdk_config(&Process)?;
+    let sdk = count_calls(sdk_config(&Process)?, &metrics, "polling");
     let contracts = open_contracts(&config.contracts_dir)?;
     let polling = &QueuePolling {
         store: BreakerTable::new(&sdk, config.breakers_table),
@@ -38,7 +41,7 @@ async fn run() -> Result<(), Error> {
         settings: contracts.declared_dependencies().breakers(),
         clock: SystemClock,
     };
-    serve(async |_scheduled: IgnoredAny, context: Context| {
+    serve(&metrics, async |_scheduled: IgnoredAny, context: Context| {
         // Boxed, because the futures would nest deeper than the compiler's limit.
         polling.tick().instrument(invocation_span(&context)).boxed_local().await;
         Ok::<_, Error>(())

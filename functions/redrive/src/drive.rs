@@ -14,7 +14,7 @@ use letters::{
     PlannedLetter, Request, RunEvent, RunId, RunReplaced, RunState, Runs as _, Sent, Worker,
     step_run,
 };
-use runtime::Deadline;
+use runtime::{Deadline, Dimensions, Metric};
 use serde_json::{Value, json};
 
 use self::signals::Watch;
@@ -137,7 +137,7 @@ enum Between {
 
 impl<P: Ports> Driver<'_, P> {
     async fn drive(mut self, deadline: &Deadline) -> Result<(), Problem> {
-        let before = self.ledger.run.state;
+        let (before, sent_before) = (self.ledger.run.state, self.ledger.run.sent);
         let mut is_between_parts = true;
         while let Some(request) = self.worker.next_request() {
             let begins_part = comes_before_a_part(&request, &self.ledger);
@@ -164,6 +164,9 @@ impl<P: Ports> Driver<'_, P> {
             let given = Given { now: self.now(), ends_at: self.now().plus(LEASE), letters };
             self.worker.apply_answer(answer, given);
         }
+        let sent = self.ledger.run.sent.saturating_sub(sent_before);
+        let of_function = Dimensions::Function { function: "redrive" };
+        self.redrive.metrics.add(&of_function, Metric::LettersRedriven, sent);
         self.end(before, is_between_parts).await
     }
 

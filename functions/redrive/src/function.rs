@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use contracts::Catalog;
-use runtime::{Deadline, Operator};
+use runtime::{Deadline, Operator, Recorder};
 use serde_json::Value;
 
 use crate::config::Route;
@@ -17,6 +17,7 @@ pub(crate) struct Redrive<P> {
     pub(crate) routes: BTreeMap<String, Route>,
     pub(crate) stack: String,
     pub(crate) contracts: Catalog,
+    pub(crate) metrics: Recorder,
 }
 
 /// Who makes a request, as the audit log records it.

@@ -28,7 +28,7 @@ use futures_util::FutureExt as _;
 use lambda_runtime::{Context, Error};
 use mimalloc::MiMalloc;
 use runtime::env::Process;
-use runtime::{Deadline, exit_code, init_logs, invocation_span, open_contracts, serve};
+use runtime::{Deadline, exit_code, init_logs, invocation_span, open_contracts, recorder, serve};
 use serde_json::Value;
 use tracing::Instrument as _;
 
@@ -49,13 +49,15 @@ async fn main() -> ExitCode {
 
 async fn run() -> Result<(), Error> {
     init_logs(&Process)?;
+    let metrics = recorder(&Process)?;
     let config = Config::read(&Process)?;
     let contracts = open_contracts(&config.contracts_dir)?;
     let dependencies = contracts.declared_dependencies().clone();
-    let ports = Aws::new(&aws::sdk_config(&Process)?, &config, dependencies);
+    let sdk = aws::count_calls(aws::sdk_config(&Process)?, &metrics, "redrive");
+    let ports = Aws::new(&sdk, &config, dependencies);
     let Config { routes, stack, .. } = config;
-    let redrive = &Redrive { ports, routes, stack, contracts };
-    serve(async |payload: Value, context: Context| {
+    let redrive = &Redrive { ports, routes, stack, contracts, metrics };
+    serve(&redrive.metrics, async |payload: Value, context: Context| {
         // Without the box, the types of futures nest deeper than the compiler allows.
         answer(redrive, payload, &context).instrument(invocation_span(&context)).boxed_local().await
     })

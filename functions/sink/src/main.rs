@@ -8,12 +8,12 @@ mod write;
 
 use std::process::ExitCode;
 
-use aws::{Queues, TableStore, cancelled_redrives, claims, sdk_config};
+use aws::{Queues, TableStore, cancelled_redrives, claims, count_calls, sdk_config};
 use lambda_runtime::Error;
 use mimalloc::MiMalloc;
 use runtime::env::Process;
 use runtime::sink::TransactionalStage;
-use runtime::{Batches, Policy, exit_code, init_logs, open_contracts, serve_batches};
+use runtime::{Batches, Policy, exit_code, init_logs, open_contracts, recorder, serve_batches};
 
 use crate::config::Config;
 use crate::handler::TableSinks;
@@ -28,15 +28,21 @@ async fn main() -> ExitCode {
 
 async fn run() -> Result<(), Error> {
     init_logs(&Process)?;
+    let metrics = recorder(&Process)?;
     let config = Config::read(&Process)?;
     let contracts = open_contracts(&config.settings.contracts_dir)?;
-    let sdk = sdk_config(&Process)?;
+    let sdk = count_calls(sdk_config(&Process)?, &metrics, "sink");
     let queue = Queues::lazy(&sdk);
     let store = TableStore::new(&sdk, config.dedupe_table);
     let redrives = cancelled_redrives(&sdk, config.letters_table);
     let claims = claims(&sdk, config.settings.archive_bucket.clone());
     serve_batches(Batches {
-        stage: TransactionalStage::new(contracts, TableSinks(config.tables), store),
+        stage: TransactionalStage::new(
+            contracts,
+            TableSinks(config.tables),
+            store,
+            metrics.clone(),
+        ),
         dead_letters: config.settings.dead_letters(queue.clone()),
         policy: Policy {
             cancelled_redrives: Some(redrives),
@@ -44,6 +50,7 @@ async fn run() -> Result<(), Error> {
             ..config.settings.policy()
         },
         queue,
+        metrics,
     })
     .await
 }

@@ -9,6 +9,7 @@ mod breakers;
 mod claims;
 mod classify;
 mod config;
+mod counted;
 #[cfg(feature = "lambda")]
 mod event_source_mappings;
 #[cfg(feature = "evidence")]
@@ -40,6 +41,7 @@ pub use breakers::BreakerTable;
 pub use claims::{ClaimBucket, claims};
 pub use classify::failure_of;
 pub use config::{ConfigError, http_client, sdk_config, sdk_config_as};
+pub use counted::count_calls;
 #[cfg(feature = "lambda")]
 pub use event_source_mappings::{EventSourceMapping, EventSourceMappings, NotUpdated};
 #[cfg(feature = "evidence")]

@@ -6,7 +6,7 @@ use aws_types::SdkConfig;
 use contracts::Dependencies;
 use outbound::{BreakerParts, Client, DependencyClient, Reach, Secrets, TokioPause};
 use runtime::env::{EnvError, Lookup, number, required, variables_file};
-use runtime::{Clock, SystemClock, unique_name};
+use runtime::{Clock, Recorder, SystemClock, unique_name};
 
 use crate::{BreakerTable, SecretsManager};
 
@@ -46,7 +46,12 @@ impl ServiceSettings {
 
     /// A client for dependencies with these settings.
     #[must_use]
-    pub fn client(self, sdk: &SdkConfig, dependencies: Dependencies) -> ServiceClient {
+    pub fn client(
+        self,
+        sdk: &SdkConfig,
+        dependencies: Dependencies,
+        metrics: Recorder,
+    ) -> ServiceClient {
         let http = Client::new(self.reach);
         let secrets = Secrets::new(SecretsManager::lazy(sdk, self.secrets_prefix));
         let breakers = BreakerParts {
@@ -54,6 +59,7 @@ impl ServiceSettings {
             host: TokioPause(SystemClock),
             environment: unique_name(SystemClock.now()),
             environments: self.maximum_concurrency,
+            metrics,
         };
         DependencyClient::new(http, secrets, breakers, dependencies)
     }

@@ -150,6 +150,22 @@ codes! {
     RecordAbandoned = "record.abandoned",
 }
 
+impl Code {
+    /// Whether the event itself broke what its contract promises.
+    #[must_use]
+    pub fn is_contract_violation(self) -> bool {
+        matches!(
+            self,
+            Self::ContractViolation
+                | Self::NumberOutOfRange
+                | Self::KeyMissing
+                | Self::TimeInvalid
+                | Self::TimeLate
+                | Self::TimeEarly
+        )
+    }
+}
+
 impl fmt::Display for Code {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())

@@ -12,7 +12,7 @@ use event::Failure;
 use lambda_runtime::Error;
 use sluicegate_runtime::env::{Process, queue_url, required};
 use sluicegate_runtime::sink::{DeliveryContext, Event, LeasedSink, LeasedStage};
-use sluicegate_runtime::{Batches, Outgoing, Policy, Queue, Settings};
+use sluicegate_runtime::{Batches, Outgoing, Policy, Queue, Settings, recorder};
 
 /// Announces events to a queue.
 pub(crate) struct Announce<Q> {
@@ -49,6 +49,7 @@ impl<Q: Queue> LeasedSink for Announce<Q> {
 }
 
 async fn run() -> Result<(), Error> {
+    let metrics = recorder(&Process)?;
     let settings = Settings::read(&Process)?;
     let contracts = sluicegate_runtime::open_contracts(&settings.contracts_dir)?;
     let sdk = sdk_config(&Process)?;
@@ -57,10 +58,11 @@ async fn run() -> Result<(), Error> {
     let sink = Announce { queue: queue.clone(), url: queue_url(&Process, "PARTNERS_QUEUE_URL")? };
     let claims = Some(claims(&sdk, settings.archive_bucket.clone()));
     sluicegate_runtime::serve_batches(Batches {
-        stage: LeasedStage::new(contracts, sink, store),
+        stage: LeasedStage::new(contracts, sink, store, metrics.clone()),
         dead_letters: settings.dead_letters(queue.clone()),
         policy: Policy { claims, ..settings.policy() },
         queue,
+        metrics,
     })
     .await
 }

@@ -15,6 +15,7 @@ use std::time::Duration;
 use breaker::polling::BatchSummary;
 use event::{Code, Failure, FailureKind, MAX_LONGEST_WAIT, Timestamp};
 use futures_util::stream::{self, StreamExt};
+use metrics::Recorder;
 use serde::Serialize;
 
 use self::waves::waves;
@@ -99,6 +100,8 @@ pub struct Batches<S, Q> {
     pub dead_letters: DeadLetterQueue<Q>,
     /// The limits and rules for the records.
     pub policy: Policy,
+    /// Counts the records that fail. The stage counts what it is done with.
+    pub metrics: Recorder,
 }
 
 /// A record, and what became of it.

@@ -12,6 +12,7 @@ mod deadline;
 pub mod env;
 mod logs;
 mod lookup;
+mod measure;
 mod names;
 mod outbox;
 mod panics;
@@ -42,6 +43,8 @@ pub use dead_letters::{DeadLetterQueue, RejectedMessage};
 pub use deadline::Deadline;
 pub use logs::{exit_code, init_logs};
 pub use lookup::{FileRead, FileStore, Lookup, LookupAnswer, LookupError};
+pub use measure::{count_dead_letter, count_done, count_refused, recorder};
+pub use metrics::{Dimensions, Metric, Recorder};
 pub use names::{time_of_name, unique_name};
 pub use outbox::send_all;
 pub use queue::{

@@ -7,10 +7,12 @@ use aws_lambda_events::sqs::SqsEvent;
 use event::Timestamp;
 use futures_util::FutureExt;
 use lambda_runtime::{Context, Diagnostic, Error, LambdaEvent, service_fn};
+use metrics::Recorder;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tracing::Instrument;
 
+use crate::measure::write_lines;
 use crate::{BatchResponse, Batches, Clock, Deadline, Queue, Record, Stage, SystemClock, clock};
 
 impl<S: Stage, Q: Queue> Batches<S, Q> {
@@ -43,11 +45,14 @@ impl Deadline {
 }
 
 /// Serves invocations until Lambda ends the environment. Each function uses this and not `lambda_runtime::run`, because
-/// only this sets the time of each invocation in the emulation.
+/// only this sets the time of each invocation in the emulation, and writes what was measured in it.
 ///
 /// # Errors
 /// If the Runtime API cannot be reached.
-pub async fn serve<Payload, Answer, Failure, Handler>(handler: Handler) -> Result<(), Error>
+pub async fn serve<Payload, Answer, Failure, Handler>(
+    metrics: &Recorder,
+    handler: Handler,
+) -> Result<(), Error>
 where
     Payload: DeserializeOwned,
     Answer: Serialize,
@@ -58,7 +63,9 @@ where
     lambda_runtime::run(service_fn(async |event: LambdaEvent<Payload>| {
         let (payload, context) = event.into_parts();
         clock::begin_invocation(&context);
-        handler(payload, context).await
+        let answer = handler(payload, context).await;
+        write_lines(metrics, SystemClock.now());
+        answer
     }))
     .await
 }
@@ -69,7 +76,7 @@ where
 /// If the Runtime API cannot be reached.
 pub async fn serve_batches<S: Stage, Q: Queue>(batches: Batches<S, Q>) -> Result<(), Error> {
     let batches = &batches;
-    serve(async |event: SqsEvent, context: Context| {
+    serve(&batches.metrics, async |event: SqsEvent, context: Context| {
         // Without the box, the futures would be nested deeper than the compiler allows.
         Ok::<_, Error>(batches.invoke(event, &context).boxed().await)
     })

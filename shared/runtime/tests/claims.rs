@@ -11,7 +11,7 @@ use event::{
 };
 use sluicegate_runtime::{
     Batches, DeadLetterQueue, Deadline, EventCounts, MAX_STAGE_MESSAGE_BYTES, Outgoing, Policy,
-    Record, Stage,
+    Record, Recorder, Stage,
 };
 use testkit::{ManualClock, MemoryClaims, MemoryQueue};
 
@@ -115,6 +115,7 @@ impl Rig {
         let batches = Batches {
             stage,
             queue: queue.clone(),
+            metrics: Recorder::new("Test"),
             dead_letters: DeadLetterQueue::new(queue.clone(), DLQ.to_owned()),
             policy: Policy { claims: Some(bucket.claims()), ..Policy::new(QUEUE.to_owned(), 5) },
         };

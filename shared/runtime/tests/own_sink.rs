@@ -14,7 +14,7 @@ use dedupe::NoEffect;
 use event::{Code, Failure};
 use serde_json::json;
 use sluicegate_runtime::sink::LeasedStage;
-use sluicegate_runtime::{BatchResponse, Batches, DeadLetterQueue, Policy, Record};
+use sluicegate_runtime::{BatchResponse, Batches, DeadLetterQueue, Policy, Record, Recorder};
 use testkit::{ManualClock, MemoryQueue, MemoryStore};
 
 use self::own_sink::Announce;
@@ -42,10 +42,11 @@ sinks:
     contracts.add("orders", yaml, &files).unwrap();
     let sink = Announce { queue: queue.clone(), url: PARTNERS.to_owned() };
     Batches {
-        stage: LeasedStage::new(contracts, sink, MemoryStore::default()),
+        stage: LeasedStage::new(contracts, sink, MemoryStore::default(), Recorder::new("Test")),
         dead_letters: DeadLetterQueue::new(queue.clone(), DLQ.to_owned()),
         policy: Policy::new(QUEUE.to_owned(), 5),
         queue: queue.clone(),
+        metrics: Recorder::new("Test"),
     }
 }
 

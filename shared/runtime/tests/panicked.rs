@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use event::{Code, DeadLetter, Failure};
 use sluicegate_runtime::{
-    Batches, DeadLetterQueue, Deadline, EventCounts, Policy, Record, Stage, init_logs,
+    Batches, DeadLetterQueue, Deadline, EventCounts, Policy, Record, Recorder, Stage, init_logs,
 };
 use testkit::{ManualClock, MemoryQueue};
 
@@ -41,6 +41,7 @@ async fn each_letter_says_where_its_record_panicked() {
     let batches = Batches {
         stage: Poisoned,
         queue: queue.clone(),
+        metrics: Recorder::new("Test"),
         dead_letters: DeadLetterQueue::new(queue.clone(), DLQ.to_owned()),
         policy: Policy::new("http://h/queue".to_owned(), 5),
     };

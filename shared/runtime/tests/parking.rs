@@ -11,7 +11,7 @@ use event::{Attribute, Attributes, Code, DeadLetter, Failure, Timestamp};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use sluicegate_runtime::{
-    Batches, Clock, DeadLetterQueue, Deadline, EventCounts, Policy, Record, Stage,
+    Batches, Clock, DeadLetterQueue, Deadline, EventCounts, Policy, Record, Recorder, Stage,
 };
 use testkit::{ManualClock, SimulatedQueue};
 
@@ -140,6 +140,7 @@ impl Rig {
             dead_letters: DeadLetterQueue::new(queue.clone(), DLQ.to_owned()),
             policy: Policy::new(SimulatedQueue::URL.to_owned(), MAX_RECEIVES),
             queue: queue.clone(),
+            metrics: Recorder::new("Test"),
         };
         Self { clock, queue, batches, produced }
     }

@@ -24,6 +24,7 @@ mod invoked;
 mod late;
 mod lineage;
 mod lookups;
+mod metrics;
 mod operations;
 mod operators;
 mod outages;

@@ -146,6 +146,7 @@ fn variables(endpoint: &str, slice_mib: u32) -> BTreeMap<String, String> {
         ("DEAD_LETTER_QUEUE_URL", queue("dlq")),
         ("ENRICH_QUEUE_URL", queue("enrich")),
         ("MAX_RECEIVE_COUNT", "5".to_owned()),
+        ("METRICS_NAMESPACE", "Sluicegate/test".to_owned()),
         ("QUEUE_URL", queue("inbox")),
         ("SLICE_MIB", slice_mib.to_string()),
         ("TRUSTED_SENDERS", "AROAINGEST".to_owned()),

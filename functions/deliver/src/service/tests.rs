@@ -11,7 +11,7 @@ use dedupe::{DedupeRecord, NoEffect};
 use event::{DeadLetter, Envelope, Payload};
 use outbound::{Answer, BreakerParts, RequestError, SecretText, Secrets};
 use runtime::sink::LeasedStage;
-use runtime::{BatchResponse, Batches, Clock, DeadLetterQueue, Policy, Record};
+use runtime::{BatchResponse, Batches, Clock, DeadLetterQueue, Policy, Record, Recorder};
 use serde_json::json;
 use testkit::{ManualClock, ManualHost, MemoryBreakers, MemoryQueue, MemoryStore};
 
@@ -88,6 +88,7 @@ fn rig_on(contracts: Catalog, store: MemoryStore<NoEffect>) -> Rig {
     let (service, vault) = (Scripted::default(), Vault::default());
     let services = Services::new(variables(VALUES));
     let breakers = BreakerParts {
+        metrics: Recorder::new("Test"),
         store: MemoryBreakers::default(),
         host: ManualHost(clock.clone()),
         environment: "e".to_owned(),
@@ -98,10 +99,11 @@ fn rig_on(contracts: Catalog, store: MemoryStore<NoEffect>) -> Rig {
     let client = DependencyClient::new(service.clone(), secrets, breakers, dependencies);
     let sink = Delivering::new(services, client);
     let batches = Batches {
-        stage: LeasedStage::new(contracts, sink, store.clone()),
+        stage: LeasedStage::new(contracts, sink, store.clone(), Recorder::new("Test")),
         dead_letters: DeadLetterQueue::new(queue.clone(), DLQ.to_owned()),
         policy: Policy::new(QUEUE.to_owned(), 5),
         queue: queue.clone(),
+        metrics: Recorder::new("Test"),
     };
     Rig { batches, service, vault, store, queue, clock }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use event::{DeadLetter, Payload};
 use outbound::{Answer, BreakerParts, Request, RequestError, SecretText, Secrets};
-use runtime::{Batches, DeadLetterQueue, Lookup, Policy};
+use runtime::{Batches, DeadLetterQueue, Lookup, Policy, Recorder};
 use serde_json::json;
 use testkit::{ManualClock, ManualHost, MemoryBreakers, MemoryClaims, MemoryQueue};
 
@@ -136,6 +136,7 @@ impl Rig {
             BTreeMap::from([(SinkKind::Table, SINK.to_owned()), (SinkKind::Lake, LAKE.to_owned())]);
         let clock = ManualClock::default();
         let breakers = BreakerParts {
+            metrics: Recorder::new("Test"),
             store: MemoryBreakers::default(),
             host: ManualHost(clock.clone()),
             environment: "e".to_owned(),
@@ -146,10 +147,11 @@ impl Rig {
         let client = DependencyClient::new(service, secrets, breakers, dependencies);
         let sending = Sending { queue: queue.clone(), claims: bucket.claims(), sink_queues };
         let batches = Batches {
-            stage: Enrich::new(contracts, enrichers, client, sending),
+            stage: Enrich::new(contracts, enrichers, client, sending, Recorder::new("Test")),
             dead_letters: DeadLetterQueue::new(queue.clone(), DLQ.to_owned()),
             policy: Policy { claims: Some(bucket.claims()), ..Policy::new(QUEUE.to_owned(), 5) },
             queue: queue.clone(),
+            metrics: Recorder::new("Test"),
         };
         Self { batches, clock, bucket }
     }

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use event::{Attribute, Envelope};
 use flate2::read::GzDecoder;
-use runtime::{Batches, DeadLetterQueue, Outgoing, Policy, TrustedSenders};
+use runtime::{Batches, DeadLetterQueue, Outgoing, Policy, Recorder, TrustedSenders};
 use serde_json::json;
 use testkit::{ManualClock, MemoryQueue};
 
@@ -44,6 +44,7 @@ async fn run_stage(
         dead_letters: DeadLetterQueue::new(queue.clone(), DLQ.to_owned()),
         policy: Policy { trusted_senders, claims, ..Policy::new(INBOX.to_owned(), 5) },
         queue: queue.clone(),
+        metrics: Recorder::new("Test"),
     };
     let deadline = ManualClock::default().deadline_in(Duration::from_secs(120));
     let response = batches.run(records, &deadline).await;

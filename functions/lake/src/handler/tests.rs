@@ -10,7 +10,7 @@ use dedupe::{
 use event::{DeadLetter, Fingerprint, IdempotencyKey};
 use lake_storage::Lakes;
 use lake_storage::testing::{Answer, MemoryBucket, envelope_at, envelope_text};
-use runtime::{BatchResponse, Batches, DeadLetterQueue, Policy};
+use runtime::{BatchResponse, Batches, DeadLetterQueue, Policy, Recorder};
 use testkit::{ManualClock, MemoryQueue, MemoryStore};
 
 use super::*;
@@ -74,10 +74,17 @@ impl Rig {
         let name = move |_| format!("n{}", names.fetch_add(1, Ordering::Relaxed));
         let (contracts, store) = (self.contracts.clone(), self.store.clone());
         let batches = Batches {
-            stage: LakeStage::new(contracts, store, self.bucket.clone(), Box::new(name)),
+            stage: LakeStage::new(
+                contracts,
+                store,
+                self.bucket.clone(),
+                Box::new(name),
+                Recorder::new("Test"),
+            ),
             dead_letters: DeadLetterQueue::new(self.queue.clone(), DLQ.to_owned()),
             policy: Policy::new(QUEUE.to_owned(), 5),
             queue: self.queue.clone(),
+            metrics: Recorder::new("Test"),
         };
         batches.run(records, &self.store.clock.deadline_in(Duration::from_secs(60))).await
     }

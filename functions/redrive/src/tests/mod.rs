@@ -223,6 +223,7 @@ impl World {
             ),
         ]);
         let redrive = Redrive {
+            metrics: runtime::Recorder::new("Test"),
             ports: memory.clone(),
             routes,
             stack: "prod".to_owned(),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use aws_sdk_dynamodb::types::AttributeValue;
 use event::{DeadLetter, Decimal, Envelope, Payload, Redriven};
 use runtime::sink::TransactionalStage;
-use runtime::{BatchResponse, Batches, Clock as _, DeadLetterQueue, Policy, Record};
+use runtime::{BatchResponse, Batches, Clock as _, DeadLetterQueue, Policy, Record, Recorder};
 use serde_json::json;
 use testkit::{Answer, ManualClock, MemoryQueue, MemoryStore};
 
@@ -39,10 +39,11 @@ impl Rig {
         let contracts = testkit::contracts();
         let sinks = TableSinks(tables);
         let batches = Batches {
-            stage: TransactionalStage::new(contracts, sinks, store.clone()),
+            stage: TransactionalStage::new(contracts, sinks, store.clone(), Recorder::new("Test")),
             dead_letters: DeadLetterQueue::new(queue.clone(), DLQ.to_owned()),
             policy: Policy::new(QUEUE.to_owned(), 5),
             queue: queue.clone(),
+            metrics: Recorder::new("Test"),
         };
         Self { batches, store, queue, clock: ManualClock::default() }
     }

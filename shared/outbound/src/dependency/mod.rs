@@ -21,6 +21,7 @@ use std::time::Duration;
 use breaker::{Breakers, Host, Outcome, Permit, Store, WaitReason};
 use contracts::{Dependencies, Dependency};
 use event::Timestamp;
+use metrics::{Dimensions, Metric, Recorder};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
@@ -72,6 +73,7 @@ pub struct DependencyClient<A, K, B: Store, W: Host> {
     /// The dependencies that were called so far.
     guards: Mutex<BTreeMap<String, Arc<Guard>>>,
     evidence: EvidenceCollector,
+    metrics: Recorder,
 }
 
 /// An environment's limits for one dependency, beside its breaker.
@@ -104,6 +106,12 @@ pub struct Message<'a> {
     pub headers: &'a HeaderTemplates,
 }
 
+/// An attempt that has ended.
+struct Ended {
+    began_at: Timestamp,
+    was_cut_short: bool,
+}
+
 /// The outcome of a request.
 struct Exchange {
     result: Result<Answer, RequestError>,
@@ -125,7 +133,7 @@ where
         breakers: BreakerParts<B, W>,
         dependencies: Dependencies,
     ) -> Self {
-        let BreakerParts { store, host, environment, environments } = breakers;
+        let BreakerParts { store, host, environment, environments, metrics } = breakers;
         let breakers = Breakers::new(store, host.clone(), &environment, []);
         Self {
             http,
@@ -136,6 +144,7 @@ where
             environments,
             guards: Mutex::default(),
             evidence: EvidenceCollector::default(),
+            metrics,
         }
     }
 
@@ -181,10 +190,11 @@ where
     {
         let _place = self.enter(call).await?;
         let permit = self.admit(call).await?;
+        let began_at = self.host.now();
         let remaining = self.remaining(call);
         let judged = ask(call.limit.min(remaining)).await;
-        let was_cut_short = remaining < call.limit;
-        Ok(self.finish(call, permit, judged, was_cut_short).await)
+        let ended = Ended { began_at, was_cut_short: remaining < call.limit };
+        Ok(self.finish(call, permit, judged, ended).await)
     }
 
     /// Makes one attempt over HTTP. `judge` turns the answer into its value for the caller, and what it says about the
@@ -202,15 +212,18 @@ where
         let _place = self.enter(call).await?;
         let mut filled = self.fill(call, message).await?;
         let mut permit = self.admit(call).await?;
+        let mut began_at = self.host.now();
         let mut exchange = self.ask(call, message, &filled).await;
         if exchange.are_credentials_refused() && self.renew(call, &filled).await {
             permit.finish(Outcome::Ignored).await;
             filled = self.fill(call, message).await?;
             permit = self.admit(call).await?;
+            began_at = self.host.now();
             exchange = self.ask(call, message, &filled).await;
         }
         let Exchange { result, was_cut_short } = exchange;
-        Ok(self.finish(call, permit, judge(result), was_cut_short).await)
+        let ended = Ended { began_at, was_cut_short };
+        Ok(self.finish(call, permit, judge(result), ended).await)
     }
 
     /// Tells the breaker the outcome of an attempt. A timeout that the end of the invocation caused says nothing about
@@ -220,14 +233,29 @@ where
         call: &Call<'_>,
         permit: Permit<'_, B, W>,
         judged: JudgedAnswer<T>,
-        was_cut_short: bool,
+        ended: Ended,
     ) -> T {
         let JudgedAnswer { signal, value } = judged;
         let is_ignored = signal.is_among(&self.guard(call.dependency).dependency.ignored);
-        let is_ours = was_cut_short && signal.is_timeout();
+        let is_ours = ended.was_cut_short && signal.is_timeout();
         let outcome = if is_ignored || is_ours { Outcome::Ignored } else { signal.outcome() };
+        self.measure(call, &outcome, self.host.now().since(ended.began_at));
         permit.finish(outcome).await;
         value
+    }
+
+    fn measure(&self, call: &Call<'_>, outcome: &Outcome, took: Duration) {
+        let counts = [
+            (Metric::Calls, 1),
+            (Metric::FailedCalls, u64::from(matches!(outcome, Outcome::Failed))),
+        ];
+        let took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+        let of_dependency = Dimensions::dependency(call.dependency);
+        self.metrics.record(&of_dependency, &counts, &[(Metric::CallTime, took_ms)]);
+    }
+
+    fn count_held_back(&self, call: &Call<'_>) {
+        self.metrics.add(&Dimensions::dependency(call.dependency), Metric::CallsHeldBack, 1);
     }
 
     /// Waits before another attempt, at least as long as the service asked for (`asked`). Returns false at once if
@@ -276,6 +304,7 @@ where
         let acquired = timeout(remaining, places.acquire_owned()).await.ok().and_then(Result::ok);
         let Some(place) = acquired.filter(|_| !self.remaining(call).is_zero()) else {
             self.evidence.note_limited();
+            self.count_held_back(call);
             let now = self.host.now();
             return Err(NotSent::no_place(call, &guard.dependency, now));
         };
@@ -284,6 +313,7 @@ where
             let turn = rate.lock().unwrap_or_else(PoisonError::into_inner).turn(now, remaining);
             let wait = turn.map_err(|free_at| {
                 self.evidence.note_limited();
+                self.count_held_back(call);
                 NotSent::no_turn(call, &guard.dependency, free_at)
             })?;
             if !wait.is_zero() {
@@ -310,6 +340,7 @@ where
         }
         let admitted = self.breakers.admit(call.dependency, limit).await;
         admitted.map_err(|wait| {
+            self.count_held_back(call);
             match wait.reason {
                 WaitReason::Open(_) | WaitReason::Probing => {
                     self.evidence.note_held_back(call.dependency);
@@ -343,6 +374,8 @@ pub struct BreakerParts<B, W> {
     pub environment: String,
     /// The most environments of the function at the same time. They share the calls a second.
     pub environments: u32,
+    /// Collects what is measured of the calls.
+    pub metrics: Recorder,
 }
 
 impl Guard {

@@ -111,6 +111,7 @@ impl Rig {
         };
         let store = MemoryBreakers::default();
         let breakers = BreakerParts {
+            metrics: Recorder::new("Test"),
             store: store.clone(),
             host: TokioPause(time),
             environment: "e".to_owned(),

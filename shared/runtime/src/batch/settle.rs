@@ -6,12 +6,14 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use event::{ClaimCheck, Code, Failure, FailureKind, Parked};
+use event::{ClaimCheck, Code, ContractRef, Failure, FailureKind, Parked};
 use futures_util::future::join_all;
+use metrics::Metric;
 
 use super::wait::{Next, Parking, after_failure};
 use super::{Batches, Outcome};
 use crate::backoff::retry_delay;
+use crate::measure::{count_again, count_dead_letter};
 use crate::{
     Deadline, MAX_BATCH_BYTES, MAX_BATCH_ENTRIES, Outgoing, Queue, Record, RejectedMessage, Stage,
     Tally, send_all,
@@ -78,6 +80,7 @@ impl<S: Stage, Q: Queue> Batches<S, Q> {
         let mut returned = Vec::with_capacity(hides.len());
         for ToHide { failed, .. } in hides {
             log_failure("record will be retried", S::NAME, &failed.record, &failed.failure);
+            self.count_again(&failed.record, Metric::EventsRetried);
             returned.push(failed.record);
         }
         returned
@@ -96,9 +99,10 @@ impl<S: Stage, Q: Queue> Batches<S, Q> {
         }
         let now = deadline.now();
         let mut refused = Vec::with_capacity(dead.len());
+        let mut contracts = Vec::with_capacity(dead.len());
         for FailedRecord { record, failure } in &dead {
-            let of_claim = record.claim.as_ref().and_then(ClaimCheck::contract);
-            let contract = of_claim.or_else(|| self.stage.contract_of(record));
+            let contract = self.contract_of(record);
+            contracts.push(contract.clone());
             refused.push(RejectedMessage::message(S::NAME, record, contract, failure, now));
         }
         for refused in refused.iter_mut().filter(|refused| !refused.fits()) {
@@ -109,11 +113,12 @@ impl<S: Stage, Q: Queue> Batches<S, Q> {
         }
         let sent = self.dead_letters.send(refused).await;
         let mut kept = Vec::new();
-        for (failed, sent) in dead.into_iter().zip(sent) {
+        for ((failed, contract), sent) in dead.into_iter().zip(contracts).zip(sent) {
             let FailedRecord { record, failure } = &failed;
             match sent {
                 Ok(()) => {
                     tally.add_dead_letter(failure);
+                    count_dead_letter(&self.metrics, S::NAME, contract.as_ref(), failure.code);
                     log_failure("record dead-lettered", S::NAME, record, failure);
                 }
                 Err(error) => {
@@ -146,6 +151,7 @@ impl<S: Stage, Q: Queue> Batches<S, Q> {
                 Ok(()) => {
                     tally.parked += 1;
                     parked.add(&failed, parking.delay);
+                    self.count_again(&failed.record, Metric::EventsParked);
                     log_parked(S::NAME, &failed, &parking);
                 }
                 Err(error) => {
@@ -160,6 +166,16 @@ impl<S: Stage, Q: Queue> Batches<S, Q> {
             tracing::warn!(stage = S::NAME, batch.unparked = unsent, failure.reason = %error, "copies not sent");
         }
         kept
+    }
+
+    /// The contract of a record's event, as far as it is known.
+    fn contract_of(&self, record: &Record) -> Option<ContractRef> {
+        let of_claim = record.claim.as_ref().and_then(ClaimCheck::contract);
+        of_claim.or_else(|| self.stage.contract_of(record))
+    }
+
+    fn count_again(&self, record: &Record, metric: Metric) {
+        count_again(&self.metrics, S::NAME, self.contract_of(record).as_ref(), metric);
     }
 
     async fn hide(&self, hides: &[ToHide]) {

@@ -181,6 +181,7 @@ impl Rig {
                 dead_letters: DeadLetterQueue::new(Arc::clone(&queue), DLQ.to_owned()),
                 policy: Policy::new(QUEUE.to_owned(), MAX_RECEIVES),
                 queue,
+                metrics: Recorder::new("Test"),
             },
             deadline: Deadline::new(Timestamp::from_unix_ms(START_MS).plus(INVOCATION), clock),
         }

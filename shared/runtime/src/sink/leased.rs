@@ -9,9 +9,11 @@ use contracts::Catalog;
 use dedupe::leased::{Attempt, Delivery, Target, write_leased};
 use dedupe::{Claim, NoEffect, Outcome, Owner, RecentKey, RecentKeys, RecordId, Store};
 use event::{Failure, Fingerprint, Timestamp};
+use metrics::Recorder;
 
 use super::{
-    Event, Prepared, RECENT_KEYS, WriteKey, collect_writes, is_custom, lease_for, read_event,
+    Event, MeasuredEvent, Prepared, RECENT_KEYS, SinkMeasures, WriteKey, collect_writes, is_custom,
+    lease_for, read_event,
 };
 use crate::{Deadline, EventCounts, Record, Stage, unique_name};
 
@@ -65,6 +67,7 @@ pub struct LeasedStage<K, S> {
     contracts: Catalog,
     sink: K,
     store: S,
+    metrics: Recorder,
     /// The keys that this environment delivered in this invocation and in earlier ones.
     recent: Mutex<RecentKeys>,
 }
@@ -97,8 +100,8 @@ const COMPLETION: Duration = Duration::from_secs(4);
 impl<K: LeasedSink, S> LeasedStage<K, S> {
     /// The stage for a sink. `store` holds the claims of its deliveries.
     #[must_use]
-    pub fn new(contracts: Catalog, sink: K, store: S) -> Self {
-        Self { contracts, sink, store, recent: Mutex::new(RecentKeys::new(RECENT_KEYS)) }
+    pub fn new(contracts: Catalog, sink: K, store: S, metrics: Recorder) -> Self {
+        Self { contracts, sink, store, metrics, recent: Mutex::new(RecentKeys::new(RECENT_KEYS)) }
     }
 }
 
@@ -146,16 +149,16 @@ where
             record,
             deadline.now(),
         )?;
-        let mut prepared = Vec::new();
+        let mut writes = Vec::with_capacity(sinks.len());
         for sink in sinks {
-            prepared.push(self.sink.request(&event, sink).map(|request| LeasedWrite {
+            writes.push(self.sink.request(&event, sink).map(|request| LeasedWrite {
                 id: event.id(sink),
                 fingerprint: event.envelope.fingerprint.clone(),
                 expires_at: event.expires_at,
                 request,
             }));
         }
-        Ok(prepared)
+        Ok(Prepared { measured: MeasuredEvent::from(&event.envelope), writes })
     }
 
     async fn commit(
@@ -169,7 +172,10 @@ where
             RecentKeys::skip_known(&self.recent, writes, LeasedWrite::recent_key, now, |unknown| {
                 self.deliver(unknown, deadline)
             });
-        events.settle(outcomes.await)
+        let outcomes = outcomes.await;
+        let measures =
+            SinkMeasures { recorder: &self.metrics, stage: K::NAME, now: deadline.now() };
+        events.settle(outcomes, &measures)
     }
 
     async fn end_invocation(&self, summary: &BatchSummary) {

@@ -6,6 +6,7 @@
 //! [`Stage`](crate::Stage) of it.
 
 mod leased;
+mod measures;
 mod transactional;
 mod verdict;
 
@@ -17,6 +18,7 @@ use event::{Code, Envelope, Failure, FailureKind, Fingerprint, Timestamp, json_p
 use serde_json::Value;
 
 pub use self::leased::{DeliveryContext, LeasedSink, LeasedStage};
+pub use self::measures::{MeasuredEvent, SinkMeasures};
 pub use self::transactional::{SizedEffect, TransactionalSink, TransactionalStage};
 use self::verdict::{counts_of, verdict_of};
 use crate::{Deadline, EventCounts, Record};
@@ -135,7 +137,12 @@ fn is_custom(sink: &contracts::Sink, name: &str) -> bool {
 }
 
 /// The writes of one event, one for each of its sinks. One sink may refuse what another accepts.
-pub type Prepared<W> = Vec<Result<W, Failure>>;
+pub struct Prepared<W> {
+    /// What is measured when the event is written.
+    pub measured: MeasuredEvent,
+    /// The writes.
+    pub writes: Vec<Result<W, Failure>>,
+}
 
 /// The key under which an event is written to a sink, and its payload.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -147,7 +154,7 @@ pub struct WriteKey {
 }
 
 /// The writes of each event of a batch, whose outcomes are not known yet.
-pub struct PendingEvents(Vec<Vec<Result<WriteKey, Failure>>>);
+pub struct PendingEvents(Vec<Prepared<WriteKey>>);
 
 /// Collects the writes of a batch, and which event each belongs to.
 pub fn collect_writes<W>(
@@ -156,32 +163,46 @@ pub fn collect_writes<W>(
 ) -> (Vec<W>, PendingEvents) {
     let mut writes = Vec::new();
     let mut events = Vec::with_capacity(prepared.len());
-    for sinks in prepared {
-        let mut keys = Vec::with_capacity(sinks.len());
-        for write in sinks {
+    for event in prepared {
+        let mut keys = Vec::with_capacity(event.writes.len());
+        for write in event.writes {
             keys.push(write.as_ref().map(&key).map_err(Clone::clone));
             writes.extend(write);
         }
-        events.push(keys);
+        events.push(Prepared { measured: event.measured, writes: keys });
     }
     (writes, PendingEvents(events))
 }
 
 impl PendingEvents {
-    /// The result of each event, from the outcome of each write, in their order.
+    /// The result of each event, from the outcome of each write, in their order. What was written is measured.
     #[must_use]
-    pub fn settle(self, outcomes: Vec<Outcome>) -> Vec<Result<EventCounts, Failure>> {
+    pub fn settle(
+        self,
+        outcomes: Vec<Outcome>,
+        measures: &SinkMeasures<'_>,
+    ) -> Vec<Result<EventCounts, Failure>> {
         let mut outcomes = outcomes.into_iter();
         let mut results = Vec::with_capacity(self.0.len());
-        for keys in self.0 {
-            let mut verdicts = Vec::with_capacity(keys.len());
-            for key in keys {
-                verdicts.push(match key {
-                    Ok(key) => verdict_of(outcomes.next().unwrap_or_else(missing_outcome), &key),
-                    Err(failure) => Err(failure),
-                });
+        for Prepared { measured, writes } in self.0 {
+            let mut verdicts = Vec::with_capacity(writes.len());
+            for key in writes {
+                let key = match key {
+                    Ok(key) => key,
+                    Err(failure) => {
+                        verdicts.push(Err(failure));
+                        continue;
+                    }
+                };
+                let outcome = outcomes.next().unwrap_or_else(missing_outcome);
+                measures.count_write(&measured, &key.id.sink, &outcome);
+                verdicts.push(verdict_of(outcome, &key));
             }
-            results.push(counts_of(verdicts));
+            let counts = counts_of(verdicts);
+            if let Ok(counts) = &counts {
+                measures.count_event(&measured, counts);
+            }
+            results.push(counts);
         }
         results
     }

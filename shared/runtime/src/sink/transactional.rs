@@ -6,8 +6,12 @@ use contracts::Catalog;
 use dedupe::transactional::{Write, write_unknown_once};
 use dedupe::{Effect, Limits, RecentKeys, Store};
 use event::Failure;
+use metrics::Recorder;
 
-use super::{Event, Prepared, RECENT_KEYS, WriteKey, collect_writes, is_custom, read_event};
+use super::{
+    Event, MeasuredEvent, Prepared, RECENT_KEYS, SinkMeasures, WriteKey, collect_writes, is_custom,
+    read_event,
+};
 use crate::{Deadline, EventCounts, Record, Stage};
 
 /// A function's sinks: which they are, and what an event does to them.
@@ -49,6 +53,7 @@ pub struct TransactionalStage<K, S> {
     contracts: Catalog,
     sink: K,
     store: S,
+    metrics: Recorder,
     /// The keys that this environment wrote in this invocation and in earlier ones.
     recent: Mutex<RecentKeys>,
 }
@@ -56,8 +61,8 @@ pub struct TransactionalStage<K, S> {
 impl<K: TransactionalSink, S> TransactionalStage<K, S> {
     /// The stage for a sink. `store` writes its effects.
     #[must_use]
-    pub fn new(contracts: Catalog, sink: K, store: S) -> Self {
-        Self { contracts, sink, store, recent: Mutex::new(RecentKeys::new(RECENT_KEYS)) }
+    pub fn new(contracts: Catalog, sink: K, store: S, metrics: Recorder) -> Self {
+        Self { contracts, sink, store, metrics, recent: Mutex::new(RecentKeys::new(RECENT_KEYS)) }
     }
 }
 
@@ -82,10 +87,10 @@ where
             record,
             deadline.now(),
         )?;
-        let mut prepared = Vec::new();
+        let mut writes = Vec::with_capacity(sinks.len());
         for sink in sinks {
             let sized = self.sink.effect(&event, sink);
-            prepared.push(sized.map(|SizedEffect { effect, bytes }| Write {
+            writes.push(sized.map(|SizedEffect { effect, bytes }| Write {
                 id: event.id(sink),
                 fingerprint: event.envelope.fingerprint.clone(),
                 expires_at: event.expires_at,
@@ -93,7 +98,7 @@ where
                 bytes,
             }));
         }
-        Ok(prepared)
+        Ok(Prepared { measured: MeasuredEvent::from(&event.envelope), writes })
     }
 
     async fn commit(
@@ -107,6 +112,8 @@ where
         });
         let (now, limits) = (deadline.now(), Limits::DYNAMODB);
         let outcomes = write_unknown_once(&self.recent, &self.store, writes, limits, now).await;
-        events.settle(outcomes)
+        let measures =
+            SinkMeasures { recorder: &self.metrics, stage: K::NAME, now: deadline.now() };
+        events.settle(outcomes, &measures)
     }
 }

@@ -1,7 +1,7 @@
 //! Events whose time is further from when they are taken in than their contract allows.
 
 use event::Timeliness;
-use runtime::Stage;
+use runtime::{Recorder, Stage};
 
 use super::*;
 use crate::emit::{Emit, QueueUrls};
@@ -109,7 +109,8 @@ async fn without_a_late_queue_a_contract_that_diverts_is_broken() {
         let ((objects, batch), queue) = (both_ways(), MemoryQueue::default());
         let dead_letters = DeadLetterQueue::new(queue.clone(), DLQ.to_owned());
         let urls = QueueUrls { enrich: ENRICH.to_owned(), inbox: INBOX.to_owned(), late: None };
-        let emit = Emit::new(queue.clone(), urls, dead_letters, objects.claims.claims());
+        let claims = objects.claims.claims();
+        let emit = Emit::new(queue.clone(), urls, dead_letters, claims, Recorder::new("Test"));
         let contracts = flights_with(&RULES.replace("BEYOND", beyond));
         let variables = Variables::default();
         let bucket = ARCHIVE.to_owned();

@@ -118,6 +118,7 @@ fn functions_have_their_settings_and_those_that_all_share() {
         ("ENRICH_QUEUE_URL", "http://127.0.0.1:4566/000000000000/sluicegate-EnrichQueue"),
         ("LATE_QUEUE_URL", "http://127.0.0.1:4566/000000000000/sluicegate-LateQueue"),
         ("LOG_LEVEL", "info"),
+        ("METRICS_NAMESPACE", "Sluicegate/sluicegate"),
         ("MAX_RECEIVE_COUNT", "15"),
         ("QUEUE_URL", "http://127.0.0.1:4566/000000000000/sluicegate-Inbox"),
         ("SLICE_MIB", "1024"),

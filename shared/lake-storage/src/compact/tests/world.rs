@@ -15,7 +15,8 @@ use bytes::Bytes;
 use contracts::Catalog;
 use dedupe::{CommitError, DedupeRecord, Expected, NoEffect, Store, Transaction};
 use event::Envelope;
-use runtime::sink::{WriteKey, collect_writes, lease_for};
+use runtime::Recorder;
+use runtime::sink::{MeasuredEvent, Prepared, SinkMeasures, WriteKey, collect_writes, lease_for};
 use testkit::{ManualClock, MemoryStore};
 
 use super::super::*;
@@ -249,7 +250,8 @@ impl World {
                 let of_dataset = lakes.of(&envelope.dataset).unwrap();
                 let rows = of_dataset.iter();
                 let rows = rows.map(|(sink, lake)| LakeRow::new(sink, lake, envelope, expires_at));
-                prepared.push(rows.collect());
+                let measured = MeasuredEvent::from(envelope);
+                prepared.push(Prepared { measured, writes: rows.collect() });
             }
             let (rows, events) = collect_writes(prepared, |row: &LakeRow| WriteKey {
                 id: row.id.clone(),
@@ -257,7 +259,9 @@ impl World {
             });
             let writer = BatchWriter { store: &store, bucket: &bucket, lakes: &lakes, name: &name };
             let outcomes = writer.write(&rows, lease_for(&deadline), || deadline.now()).await;
-            events.settle(outcomes).iter().map(Result::is_ok).collect()
+            let recorder = Recorder::new("Test");
+            let measures = SinkMeasures { recorder: &recorder, stage: "lake", now: deadline.now() };
+            events.settle(outcomes, &measures).iter().map(Result::is_ok).collect()
         })
     }
 

@@ -75,6 +75,7 @@ async fn a_letter_of_another_life_is_no_copy_to_a_fifo_queue() {
     let batches = Batches {
         stage: Script { acts: rig.batches.stage.acts.clone(), ..Script::default() },
         queue: Arc::clone(&rig.batches.queue),
+        metrics: Recorder::new("Test"),
         dead_letters: DeadLetterQueue::new(Arc::clone(&rig.batches.queue), format!("{DLQ}.fifo")),
         policy: Policy::new(QUEUE.to_owned(), MAX_RECEIVES),
     };
