@@ -12,6 +12,7 @@ use crate::demo::args::Demo;
 use crate::dlq::args::Dlq;
 use crate::lake::args::Lake;
 use crate::local::args::Local;
+use crate::monitoring::args::Infra;
 
 /// Run and operate Sluicegate pipelines, on this machine without Docker, or on AWS
 #[derive(Debug, Parser)]
@@ -46,6 +47,9 @@ pub(crate) enum Command {
     Dlq(Box<Dlq>),
     /// Show what operators did, when, why, and with which outcome
     Audit(Audit),
+    /// Write the alarms and dashboards of a pipeline
+    #[command(subcommand)]
+    Infra(Infra),
     /// Print a completion script for a shell
     Completions(Completions),
 }

@@ -40,6 +40,11 @@ pub(crate) fn parse_fields(line: &LogLine<'_>) -> Option<Map<String, Value>> {
     is_json.then(|| serde_json::from_str(line.text).ok()).flatten()
 }
 
+/// Whether it is a line that CloudWatch makes metrics of.
+pub(crate) fn is_of_metrics(line: &LogLine<'_>) -> bool {
+    line.origin == Origin::Function && line.text.starts_with(r#"{"_aws":"#)
+}
+
 /// The name without the stack's: `IngestFunction` for `sluicegate-IngestFunction`.
 pub(crate) fn short_name(function: &str) -> &str {
     function.split_once('-').map_or(function, |(_, name)| name)

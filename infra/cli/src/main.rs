@@ -19,6 +19,7 @@ mod interrupt;
 mod lake;
 mod local;
 mod logs;
+mod monitoring;
 mod operators;
 mod options;
 mod output;
@@ -67,6 +68,7 @@ async fn run(args: Args, output: &Output) -> Result<ExitCode, Failure> {
         Command::Breaker(verb) => breaker::run(root, verb, output).await,
         Command::Dlq(verb) => dlq::run(root, *verb, output).await,
         Command::Audit(args) => audit::run(root, &args, output).await,
+        Command::Infra(verb) => monitoring::run(&root::find(root)?, &verb, output),
         Command::Completions(args) => {
             output.result(&completions::script(args.shell));
             Ok(ExitCode::SUCCESS)

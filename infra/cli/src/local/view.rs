@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 
 use super::args::{LogArgs, LogLevel};
 use crate::failure::Failure;
-use crate::logs::{format_fields, parse_fields, short_name};
+use crate::logs::{format_fields, is_of_metrics, parse_fields, short_name};
 use crate::output::Output;
 use crate::output::colour::is_coloured;
 
@@ -68,7 +68,7 @@ impl View {
         if !self.only.is_empty() && !self.only.iter().any(|name| name == line.function) {
             return None;
         }
-        if is_below(line, self.log_level) {
+        if is_below(line, self.log_level) || (is_of_metrics(line) && !self.is_verbose) {
             return None;
         }
         let at = self.functions.iter().position(|name| name == line.function).unwrap_or(0);
