@@ -85,7 +85,7 @@ async fn eventful() -> World {
     assert_eq!(status, 422, "{answer}");
     // Late, early, and older than what is there.
     let now = Timestamp::from_unix_ms(i64::try_from(world.emulation().now_ms()).unwrap());
-    let hours = |hours| Duration::from_secs(hours * 3_600);
+    let hours = |hours: u64| Duration::from_secs(hours * 3_600);
     world.send("Inbox", &reading("a", &now.to_string(), 7), &[("dataset", "late")]);
     world.settle().await;
     for (id, at, revision) in [
