@@ -10,8 +10,8 @@ use futures_util::future::join_all;
 use outbound::{DependencyClient, HttpClient, Pause, SecretStore};
 use runtime::sink::retry_during_deployment;
 use runtime::{
-    Claims, Deadline, EventCounts, Outgoing, Queue, Record, Recorder, Stage, count_done, fair_group,
-    send_all,
+    Claims, Deadline, EventCounts, Outgoing, Queue, Record, Recorder, Stage, count_done,
+    fair_group, send_all,
 };
 use serde_json::Value;
 

@@ -5,10 +5,9 @@ use std::collections::BTreeMap;
 use contracts::Contract;
 use event::{Code, ContractRef, DeadLetter, Encoding, Failure, Form, Timestamp, TraceParent};
 use futures_util::stream::{self, StreamExt as _};
-use runtime::Recorder;
 use runtime::{
-    Claims, DeadLetterQueue, EventCounts, Outgoing, Queue, RejectedMessage, count_dead_letter,
-    count_done, send_all,
+    Claims, DeadLetterQueue, EventCounts, Outgoing, Queue, Recorder, RejectedMessage,
+    count_dead_letter, count_done, send_all,
 };
 use tokio::sync::{Semaphore, SemaphorePermit};
 

@@ -28,10 +28,9 @@ use lambda_runtime::{Context, Error};
 use mimalloc::MiMalloc;
 use runtime::env::Process;
 use runtime::{
-    Batches, Deadline, Policy, exit_code, init_logs, invocation_span, load_variables,
-    open_contracts, recorder, serve,
+    Batches, Deadline, Dimensions, Metric, Policy, Recorder, exit_code, init_logs, invocation_span,
+    load_variables, open_contracts, recorder, serve,
 };
-use runtime::{Dimensions, Metric, Recorder};
 use tracing::Instrument;
 
 use crate::config::Config;

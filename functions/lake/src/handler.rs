@@ -5,12 +5,11 @@ use contracts::Catalog;
 use dedupe::{NoEffect, Store};
 use event::{Code, Failure, Timestamp};
 use lake_storage::{BatchWriter, Bucket, LakeRow, Lakes};
-use runtime::Recorder;
 use runtime::sink::{
     Accepted, MeasuredEvent, Prepared, SinkMeasures, WriteKey, accept, collect_writes, lease_for,
     retry_during_deployment,
 };
-use runtime::{Deadline, EventCounts, Record, Stage};
+use runtime::{Deadline, EventCounts, Record, Recorder, Stage};
 
 /// Writes events to the lakes of their datasets.
 pub(crate) struct LakeStage<S, B> {

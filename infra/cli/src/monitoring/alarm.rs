@@ -215,6 +215,7 @@ pub(super) const AT_LEAST: &str = "GreaterThanOrEqualToThreshold";
 pub(super) const BELOW: &str = "LessThanThreshold";
 
 impl Alarm {
+    #[cfg(test)]
     pub(super) fn series(&self) -> Vec<&Series> {
         match &self.measured {
             Measured::One(series) => vec![series],
