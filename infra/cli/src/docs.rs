@@ -23,6 +23,7 @@ const LOG_LINES: &[&str] = &["breaker not closed"];
 /// The values of the shell variables in runbooks.
 const VARIABLES: &[(&str, &str)] = &[
     ("file", "events/flights-2013-01.ndjson.gz"),
+    ("service", "weather"),
     ("group", "1-d7fbe72759a91ea3"),
     ("letter", "0123456789abcdef0123"),
     ("plan", "20261129T031000Z-0123456789abcdef"),

@@ -1,7 +1,10 @@
 //! The runbooks, as they stand: each one's commands are run by a shell, in their order, against the trouble that it is
 //! for.
 
-use std::path::PathBuf;
+mod load;
+mod producers;
+
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -68,6 +71,24 @@ async fn run(world: &World, commands: &str, variables: &[(&str, &str)]) -> (i32,
         String::from_utf8_lossy(&done.stderr)
     );
     (done.status.code().unwrap_or(-1), printed)
+}
+
+/// Runs a page step by step, with this file as `$file`. Between two steps all queues become empty.
+async fn follow_with_file(world: &World, page: &str, file: &Path) -> String {
+    let variables = [("file", file.to_str().unwrap())];
+    let mut printed = String::new();
+    for step in steps(page) {
+        printed.push_str(&check_ended_well(run(world, &step, &variables).await));
+        world.settle().await;
+    }
+    printed
+}
+
+/// A file as a producer has sent it.
+fn file_of(lines: &[u8]) -> PathBuf {
+    let path = new_folder().join("sent.ndjson.gz");
+    std::fs::write(&path, gzip(lines)).unwrap();
+    path
 }
 
 #[track_caller]
@@ -230,14 +251,8 @@ async fn of_a_file_that_was_sent_each_event_is_accounted_for_at_every_step() {
     // The next events' probes find the service back, and the breaker closes. They are not of the file.
     world.send_flights(&flights(200, 30));
     world.settle().await;
-    let path = new_folder().join("sent.ndjson.gz");
-    std::fs::write(&path, gzip(file.as_bytes())).unwrap();
-    let variables = [("file", path.to_str().unwrap())];
-    let mut printed = String::new();
-    for step in steps("what-became.md") {
-        printed.push_str(&check_ended_well(run(&world, &step, &variables).await));
-        world.settle().await;
-    }
+    let path = file_of(file.as_bytes());
+    let printed = follow_with_file(&world, "what-became.md", &path).await;
     let sums: Vec<&str> = printed.lines().filter(|line| line.contains(" sent = ")).collect();
     // 200 - 5 - 6 - 4 were taken in and written before anything was mended.
     let expected = [
