@@ -36,6 +36,10 @@ storms:
 bench:
     cargo bench --workspace --bench functions
 
+# Shows how large the functions are that were built for release, and holds them to their limits
+sizes:
+    tests/scripts/sizes
+
 # Builds the book into target/book
 docs:
     .ci/docs

@@ -50,10 +50,11 @@ fn is_variable(name: &str) -> bool {
     name.chars().all(is_upper) && name.trim_matches('_').contains('_') && !name.ends_with('_')
 }
 
-/// All words of the template, of the Rust code and of the contracts, in the sense of [`variables`].
+/// All words of the template, of the workflow that deploys, of the Rust code and of the contracts, in the sense of [`variables`].
 pub(crate) fn words_of_sources(root: &Path) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     add_words(&root.join("template.yaml"), &mut found);
+    add_words(&root.join(".github/workflows/deploy-environment.yml"), &mut found);
     for folder in SOURCES {
         // What this very test says is no source.
         add_words_below(&root.join(folder), &root.join("tests/tests/docs"), &mut found);
