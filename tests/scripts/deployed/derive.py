@@ -109,15 +109,36 @@ def bound_batches(template):
     return changed
 
 
+def resolve(template, value):
+    """What a reference stands for if each parameter has its default."""
+    if not isinstance(value, Tagged):
+        return value
+    if value.tag == "Ref":
+        return template["Parameters"][value.value]["Default"]
+    if value.tag == "FindInMap":
+        found, *names = (resolve(template, name) for name in value.value)
+        found = template["Mappings"][found]
+        for name in names:
+            found = found[name]
+        return found
+    raise ValueError(f"!{value.tag} is not known here")
+
+
 def make_concurrency_literal(template):
     changed = []
     for name, properties in queue_mappings(template):
         scaling = properties["ScalingConfig"]
         reference = scaling["MaximumConcurrency"]
         if isinstance(reference, Tagged):
-            scaling["MaximumConcurrency"] = template["Parameters"][reference.value]["Default"]
-            changed.append(f"{name}: MaximumConcurrency is {scaling['MaximumConcurrency']}, not `!Ref {reference.value}`")
+            scaling["MaximumConcurrency"] = resolve(template, reference)
+            changed.append(f"{name}: MaximumConcurrency is {scaling['MaximumConcurrency']}, not a `!{reference.tag}`")
     return changed
+
+
+def deploy_at_once(template):
+    """MiniStack has no CodeDeploy, and no alarm of it ever fires."""
+    names = [name for name, properties in functions(template) if properties.pop("DeploymentPreference", None)]
+    return [f"{', '.join(names)}: a new version gets all events at once"] if names else []
 
 
 def grant_batches_of_messages(template):
@@ -169,6 +190,7 @@ def main():
         put_contracts_beside_the_code,
         bound_batches,
         make_concurrency_literal,
+        deploy_at_once,
         grant_batches_of_messages,
         name_the_operators_url(operators_url),
     ):

@@ -40,10 +40,12 @@ async fn events_wait_while_a_slow_service_is_spared() {
         if step.contains("force-open") {
             world.emulation().adversary().clear();
             world.send_flights(&sample[30..]);
+            let is_spared = |world: &World| world.logs.sum("enrich", "events.parked") > 0;
+            world.wait_until("events wait", is_spared).await;
         }
     }
     world.settle().await;
-    assert!(printed.contains("weather"), "{printed}");
+    assert!(printed.contains("weather is now forced-open"), "{printed}");
     world.assert_written_once(&sample);
     for queue in ["InboxDlq", "EnrichDlq", "SinkDlq"] {
         world.assert_letters(queue, &[]);
