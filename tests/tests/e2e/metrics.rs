@@ -58,7 +58,7 @@ async fn eventful() -> World {
         ),
     ];
     let faults = "seed: 5\nfaults:\n  - {fault: host-failing, on: weather, times: 30}\n  \
-                  - {fault: throttle, on: dynamodb.TransactWriteItems, by: SinkFunction, times: 12}";
+                  - {fault: throttle, on: dynamodb.TransactWriteItems, from: SinkFunction, times: 12}";
     let world = World::start_with(Settings {
         datasets: &["late"],
         contract_edits,

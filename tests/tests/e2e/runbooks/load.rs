@@ -97,3 +97,35 @@ async fn what_a_region_in_trouble_left_is_redriven_when_it_is_well() {
     world.assert_letters("SinkDlq", &[]);
     world.end().await;
 }
+
+/// The sink crashes with most of its batches, and what it had comes again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_function_that_crashes_loses_nothing() {
+    let world = World::start().await;
+    let sample = flights(0, 60);
+    let crashing = "faults: [{fault: kill, on: SinkFunction, at: call, times: 3}]";
+    world.emulation().adversary().add(&Plan::parse(crashing).unwrap());
+    world.send_flights(&sample);
+    let printed = check_ended_well(follow(&world, "function-fails.md").await);
+    assert!(printed.contains("SinkQueue"), "{printed}");
+    world.settle().await;
+    world.assert_written_once(&sample);
+    world.end().await;
+}
+
+/// The table of letters refuses for a while, and the collector leaves them where they are.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn letters_that_were_not_collected_are_once_they_can_be() {
+    let world = World::start().await;
+    let away = "faults: [{fault: error, on: dynamodb, from: CollectFunction}]";
+    world.emulation().adversary().add(&Plan::parse(away).unwrap());
+    world.send("Inbox", "{}", &[("dataset", "flights")]);
+    world.wait_until("a letter waits", |world| !world.letters("InboxDlq").is_empty()).await;
+    world.emulation().adversary().clear();
+    let commands = steps("letters-not-collected.md");
+    check_ended_well(run(&world, &commands[0], &[]).await);
+    world.settle().await;
+    let printed = check_ended_well(run(&world, &commands[1..].concat(), &[]).await);
+    assert!(printed.contains("key.missing") || printed.contains("contract.violation"), "{printed}");
+    world.end().await;
+}
