@@ -16,21 +16,16 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("event", &[]),
     ("breaker", &["event"]),
     ("compatibility", &[]),
+    ("parquet-rows", &[]),
     ("contracts", &["breaker", "event"]),
     ("metrics", &[]),
     ("outbound", &["breaker", "contracts", "event", "metrics"]),
     ("dedupe", &["event"]),
     ("letters", &["contracts", "event"]),
     ("runtime", &["breaker", "contracts", "dedupe", "event", "metrics"]),
-    (
-        "aws",
-        &["breaker", "contracts", "dedupe", "event", "letters", "metrics", "outbound", "runtime"],
-    ),
-    ("lake-storage", &["aws", "contracts", "dedupe", "event", "metrics", "runtime"]),
-    (
-        "testkit",
-        &["breaker", "contracts", "dedupe", "event", "letters", "metrics", "outbound", "runtime"],
-    ),
+    ("aws", &["breaker", "contracts", "dedupe", "event", "letters", "outbound", "runtime"]),
+    ("lake-storage", &["aws", "contracts", "dedupe", "event", "runtime"]),
+    ("testkit", &["breaker", "contracts", "dedupe", "event", "letters", "outbound", "runtime"]),
     ("local-builder", &[]),
     ("local-clock", &[]),
     ("local-state", &[]),
@@ -104,6 +99,7 @@ const BELOW_FUNCTIONS: &[&str] = &[
     "lake-storage",
     "letters",
     "outbound",
+    "parquet-rows",
     "runtime",
 ];
 
@@ -117,7 +113,7 @@ const OF_SAMPLE: &[&str] = &["cli", "tests"];
 
 /// Domain crates: they decide, and do no IO.
 const PURE: &[&str] =
-    &["breaker", "compatibility", "contracts", "dedupe", "event", "letters", "metrics"];
+    &["breaker", "compatibility", "contracts", "dedupe", "event", "letters", "metrics", "parquet-rows"];
 
 struct Graph {
     metadata: Metadata,
