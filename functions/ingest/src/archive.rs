@@ -122,9 +122,13 @@ pub(crate) async fn open_copy<O: FileSource>(
     archive_bucket: &str,
     from: u64,
 ) -> Result<O::Body, Failure> {
+    Ok(objects.open(&copy_of(object, archive_bucket), from).await?.body)
+}
+
+/// The copy of a file in the archive. `object` has the entity tag that the copy has in its key.
+pub(crate) fn copy_of(object: &Announced, archive_bucket: &str) -> Announced {
     let key = object_key(&object.bucket, &object.key, &object.etag);
-    let copy = Announced { bucket: archive_bucket.to_owned(), key, ..Announced::default() };
-    Ok(objects.open(&copy, from).await?.body)
+    Announced { bucket: archive_bucket.to_owned(), key, ..Announced::default() }
 }
 
 /// The key of a batch of messages: `messages/<day>/<hour>/<Unix time in ms>-<id of the first>-<count>.ndjson.gz`, with

@@ -3,6 +3,7 @@
 use std::future::Future;
 
 use aws_sdk_s3::primitives::ByteStream;
+use bytes::Bytes;
 use event::{Code, Failure};
 
 use crate::adapters::Announced;
@@ -20,6 +21,17 @@ pub(crate) trait FileSource: Send + Sync {
         object: &Announced,
         from: u64,
     ) -> impl Future<Output = Result<Opened<Self::Body>, Failure>> + Send;
+
+    /// `length` bytes of a file, from the byte `offset` on. The file is never overwritten: it is in the archive.
+    ///
+    /// # Errors
+    /// When the object is gone, is shorter, or cannot be read.
+    fn part(
+        &self,
+        object: &Announced,
+        offset: u64,
+        length: u64,
+    ) -> impl Future<Output = Result<Bytes, Failure>> + Send;
 }
 
 /// A file that is being read.
@@ -46,6 +58,10 @@ impl FileSource for aws::Objects {
         let Announced { bucket, key, etag, version, .. } = object;
         let found = self.get(bucket, key, etag, version.as_deref(), from).await?;
         Ok(Opened { body: found.body, etag: found.etag, bytes: found.bytes })
+    }
+
+    async fn part(&self, object: &Announced, offset: u64, length: u64) -> Result<Bytes, Failure> {
+        self.find_part(&object.bucket, &object.key, offset, length).await
     }
 }
 

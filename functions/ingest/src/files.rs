@@ -6,7 +6,7 @@ use runtime::{Deadline, EventCounts, MAX_STAGE_MESSAGE_BYTES, Outgoing, Queue};
 use crate::adapters::{Announced, Announcement};
 use crate::archive::{self, Store};
 use crate::backlog::Depths;
-use crate::file::{Content, File, ReadFile, SliceLimits, read_file};
+use crate::file::{Content, File, Next, ReadFile, SliceLimits, read_file};
 use crate::file_source::FileSource;
 use crate::handler::{Ingest, Message};
 use crate::slices::{ArchivedCopy, Marks, Progress};
@@ -96,19 +96,24 @@ impl<O: Store + FileSource, Q: Queue + Depths> Ingest<O, Q> {
                     let copy = ArchivedCopy { etag: object.etag, size, from: None };
                     return Ok(ReadObject::Part(EventCounts::default(), copy));
                 }
-                (object, Content { body, size, from: None })
+                (object, Content { body: Some(body), size, from: None })
             }
             Some(ArchivedCopy { etag, size, from }) => {
                 let object = Announced { etag, ..object.clone() };
-                let offset = from.as_ref().map_or(0, |position| position.offset);
                 let bucket = &self.archive_bucket;
-                let body = archive::open_copy(&self.objects, &object, bucket, offset).await?;
+                let body = match from.as_ref().map_or(Some(0), Next::offset) {
+                    Some(offset) => {
+                        Some(archive::open_copy(&self.objects, &object, bucket, offset).await?)
+                    }
+                    None => None,
+                };
                 (object, Content { body, size, from })
             }
         };
         let (redriven, taken_in) = (message.redriven(), progress.taken_in);
         let ignored = &self.ignored;
-        let file = File { object: &object, contract, taken_in, redriven, ignored };
+        let turn = &self.turn;
+        let file = File { object: &object, contract, taken_in, redriven, ignored, turn };
         let size = content.size;
         let archive = self.letter_archive();
         match read_file(&file, content, &self.emit, &archive, limits).await? {

@@ -6,6 +6,7 @@ use event::{
     Timestamp, TraceParent,
 };
 use runtime::{Deadline, EventCounts, Queue, Record, RejectedMessage, Stage};
+use tokio::sync::Mutex;
 
 use crate::adapters::{self, IgnoredCounts, Meaning, SentChange, SentEvent};
 use crate::archive::{self, Raw, Store};
@@ -28,6 +29,8 @@ pub(crate) struct Ingest<O, Q> {
     pub(crate) slice_bytes: u64,
     /// What was announced in this invocation and is not read.
     pub(crate) ignored: IgnoredCounts,
+    /// Held by the file that is read by its rows.
+    pub(crate) turn: Mutex<()>,
 }
 
 /// How often a file is read that takes longer than one invocation has, and that no other can go on with. Other files may
@@ -125,7 +128,16 @@ impl<O: Store + FileSource, Q: Queue + Depths> Ingest<O, Q> {
         slice_bytes: u64,
     ) -> Self {
         let ignored = IgnoredCounts::default();
-        Self { contracts, variables, objects, archive_bucket, emit, slice_bytes, ignored }
+        Self {
+            contracts,
+            variables,
+            objects,
+            archive_bucket,
+            emit,
+            slice_bytes,
+            ignored,
+            turn: Mutex::default(),
+        }
     }
 
     /// Takes a message, which is one event or announces files.

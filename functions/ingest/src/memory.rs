@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::io::Write;
 use std::sync::{Arc, Mutex};
 
+use bytes::Bytes;
 use contracts::{Catalog, Variables};
 use event::{Code, DeadLetter, Envelope, Failure};
 use flate2::Compression;
@@ -253,8 +254,7 @@ impl FileSource for MemoryObjects {
         let from = usize::try_from(from).unwrap();
         let mut objects = self.objects.lock().unwrap();
         if object.bucket == ARCHIVE {
-            let kept = objects.archived.get(&object.key).cloned();
-            let Some(kept) = kept else {
+            let Some(kept) = objects.archived.get(&object.key).cloned() else {
                 return Err(Failure::permanent(Code::InputNotFound, "no such object"));
             };
             let bytes = (kept.len() - from) as u64;
@@ -268,6 +268,11 @@ impl FileSource for MemoryObjects {
         objects.opened += 1;
         let bytes = objects.size.unwrap_or(body.len() as u64);
         Ok(Opened { body: objects.arriving(&body[from..]), etag, bytes })
+    }
+
+    async fn part(&self, object: &Announced, from: u64, length: u64) -> Result<Bytes, Failure> {
+        let (from, length) = (usize::try_from(from).unwrap(), usize::try_from(length).unwrap());
+        Ok(self.archived()[&object.key][from..from + length].to_vec().into())
     }
 }
 

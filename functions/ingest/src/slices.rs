@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::adapters::Announced;
 use crate::archive::{self, Store};
-use crate::file::Position;
+use crate::file::Next;
 use crate::file_source::FileSource;
 
 /// The version that is written. A reader of a version also reads the one before.
@@ -42,7 +42,7 @@ pub(crate) struct ArchivedCopy {
     pub(crate) size: u64,
     /// Where the next slice begins; absent for the beginning.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) from: Option<Position>,
+    pub(crate) from: Option<Next>,
 }
 
 impl Progress {

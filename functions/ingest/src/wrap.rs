@@ -50,23 +50,27 @@ pub(crate) enum Place {
     Line(u64),
     /// How many bytes of the unpacked file are before it. Several JSON documents may be on one line.
     Byte(u64),
+    /// The number of a row of Parquet, from 1.
+    Row(u64),
 }
 
 impl Place {
-    /// The end of the event's id: the number of a line, or that of a byte behind an `@`.
+    /// The end of the event's id: the number of a line, that of a byte behind an `@`, or that of a row behind a `#`.
     pub(crate) fn id(self) -> String {
         match self {
             Self::Line(number) => number.to_string(),
             Self::Byte(number) => format!("@{number}"),
+            Self::Row(number) => format!("#{number}"),
         }
     }
 
     /// The place at the end of an id.
     fn of_id(id: &str) -> Option<Self> {
         let end = id.rsplit(':').next().unwrap_or_default();
-        match end.strip_prefix('@') {
-            Some(byte) => byte.parse().ok().map(Self::Byte),
-            None => end.parse().ok().map(Self::Line),
+        match (end.strip_prefix('@'), end.strip_prefix('#')) {
+            (Some(byte), _) => byte.parse().ok().map(Self::Byte),
+            (None, Some(row)) => row.parse().ok().map(Self::Row),
+            (None, None) => end.parse().ok().map(Self::Line),
         }
     }
 }
@@ -76,6 +80,7 @@ impl fmt::Display for Place {
         match self {
             Self::Line(number) => write!(f, "line {number}"),
             Self::Byte(number) => write!(f, "byte {number}"),
+            Self::Row(number) => write!(f, "row {number}"),
         }
     }
 }

@@ -14,6 +14,8 @@ pub enum FileFormat {
     Json,
     /// A header, and a record for each event.
     Csv,
+    /// Rows of columns, each row an event.
+    Parquet,
 }
 
 /// The encoding of the texts in CSV files.

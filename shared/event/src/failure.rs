@@ -86,6 +86,8 @@ codes! {
     DecodeGzip = "decode.gzip",
     /// A Zstandard frame is broken, cut short, or needs too much memory.
     DecodeZstd = "decode.zstd",
+    /// A Parquet file is broken, or has something that is not read; or a value of a row is none.
+    DecodeParquet = "decode.parquet",
     /// A file is not what its name says.
     DecodeFormat = "decode.format",
     /// A message between stages is not an envelope.

@@ -112,8 +112,16 @@ const SAMPLE: &str = "sample";
 const OF_SAMPLE: &[&str] = &["cli", "tests"];
 
 /// Domain crates: they decide, and do no IO.
-const PURE: &[&str] =
-    &["breaker", "compatibility", "contracts", "dedupe", "event", "letters", "metrics", "parquet-rows"];
+const PURE: &[&str] = &[
+    "breaker",
+    "compatibility",
+    "contracts",
+    "dedupe",
+    "event",
+    "letters",
+    "metrics",
+    "parquet-rows",
+];
 
 struct Graph {
     metadata: Metadata,

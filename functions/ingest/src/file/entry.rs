@@ -25,6 +25,8 @@ pub(super) enum Content<'a> {
     Unclosed { raw: &'a [u8] },
     /// A line, document or record that is longer than an event may be. Only its length is kept, without the line end.
     TooLong { bytes: u64 },
+    /// A row of Parquet that JSON cannot hold, and why.
+    Refused(Failure),
 }
 
 /// The fields of one CSV record, as the automaton found them.

@@ -56,19 +56,43 @@ impl Layout {
         first: &[u8],
     ) -> Result<Self, Failure> {
         let named = named(key);
-        let format = declared.map(Format::from).or(named.format);
+        let format = declared.and_then(text_format).or(named.format);
         let packing = packing(named.packing, format, first)?;
         Ok(Self { format, packing })
     }
 }
 
-impl From<FileFormat> for Format {
-    fn from(declared: FileFormat) -> Self {
-        match declared {
-            FileFormat::Ndjson => Self::Ndjson,
-            FileFormat::Json => Self::Json,
-            FileFormat::Csv => Self::Csv,
-        }
+/// Whether a file is Parquet, which is read by its rows and not from its beginning to its end.
+///
+/// # Errors
+/// [`Code::DecodeFormat`] when the contract or the name says so, and the first bytes do not.
+pub(super) fn is_parquet(
+    key: &str,
+    declared: Option<FileFormat>,
+    first: &[u8],
+) -> Result<bool, Failure> {
+    let is_said = match declared {
+        Some(declared) => declared == FileFormat::Parquet,
+        None => key.ends_with(".parquet"),
+    };
+    if !is_said {
+        let is_open = declared.is_none() && named(key).packing.is_none();
+        return Ok(is_open && format_by_magic(first) == Some("Parquet"));
+    }
+    match format_by_magic(first) {
+        _ if first.starts_with(b"PAR1") || first.starts_with(b"PARE") => Ok(true),
+        Some(found) => Err(mismatch(&format!("it is {found}, not Parquet"))),
+        None => Err(mismatch("it is not Parquet")),
+    }
+}
+
+/// The format of a file that is no Parquet.
+fn text_format(declared: FileFormat) -> Option<Format> {
+    match declared {
+        FileFormat::Ndjson => Some(Format::Ndjson),
+        FileFormat::Json => Some(Format::Json),
+        FileFormat::Csv => Some(Format::Csv),
+        FileFormat::Parquet => None,
     }
 }
 
@@ -124,7 +148,7 @@ pub(super) fn begins_like_json(text: &[u8]) -> Option<bool> {
 /// The failure of a file whose format nothing says.
 pub(super) fn no_format() -> Failure {
     let reason = "its contract declares no `files.format`, its name ends with none of .ndjson, .jsonl, .json, .csv \
-                  (each also with .gz or .zst), and it does not begin like JSON";
+                  (each also with .gz or .zst) or .parquet, and it does not begin like JSON";
     Failure::permanent(Code::DecodeFormat, reason)
 }
 

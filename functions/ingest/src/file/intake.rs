@@ -202,7 +202,10 @@ impl<'a> Intake<'a> {
         match content {
             Content::Blank => true,
             Content::Record { raw, .. } => !has_one_column && raw.trim_ascii().is_empty(),
-            Content::Line(_) | Content::Unclosed { .. } | Content::TooLong { .. } => false,
+            Content::Line(_)
+            | Content::Unclosed { .. }
+            | Content::TooLong { .. }
+            | Content::Refused(_) => false,
         }
     }
 
@@ -222,6 +225,7 @@ impl<'a> Intake<'a> {
         match content {
             Content::Line(text) => self.contract.decode(text),
             Content::TooLong { bytes } => Err(too_long(*bytes)),
+            Content::Refused(failure) => Err(failure.clone()),
             Content::Blank | Content::Record { .. } | Content::Unclosed { .. } => Err(no_event()),
         }
     }
@@ -241,7 +245,9 @@ impl<'a> Intake<'a> {
                 self.letter(raw, &origin, &failure)
             }
             Content::TooLong { bytes } => self.place(&origin, entry.place, *bytes, &failure),
-            Content::Blank => self.place(&origin, entry.place, entry.bytes, &failure),
+            Content::Blank | Content::Refused(_) => {
+                self.place(&origin, entry.place, entry.bytes, &failure)
+            }
         };
         self.refusing_bytes += letter.size();
         self.refusing.push(letter);
@@ -279,10 +285,15 @@ impl<'a> Intake<'a> {
         let (unit, number) = match place {
             Place::Line(number) => ("line", number),
             Place::Byte(number) => ("byte", number),
+            Place::Row(number) => ("row", number),
         };
-        let body = serde_json::json!({
-            "source": origin.source, "etag": self.object.etag, unit: number, "bytes": bytes,
+        let mut body = serde_json::json!({
+            "source": origin.source, "etag": self.object.etag, unit: number,
         });
+        // A row is in many places of its file.
+        if !matches!(place, Place::Row(_)) {
+            body["bytes"] = bytes.into();
+        }
         let body = body.to_string();
         dead_letter(body.as_bytes(), Form::Place, self.held_to(), origin, failure, self.now)
     }
@@ -319,7 +330,9 @@ fn columns(content: &Content<'_>) -> Result<Vec<String>, Failure> {
         }
         Content::TooLong { bytes } => Err(no_header(&format!("a first record of {bytes} bytes"))),
         Content::Unclosed { .. } => Err(no_header("its quote is never closed")),
-        Content::Blank | Content::Line(_) => Err(no_header("a line without columns")),
+        Content::Blank | Content::Line(_) | Content::Refused(_) => {
+            Err(no_header("a line without columns"))
+        }
     }
 }
 

@@ -12,10 +12,12 @@ mod frames;
 mod inflate;
 mod intake;
 mod lines;
+mod outbox;
 mod position;
 mod reader;
 mod records;
 mod row;
+mod rows;
 mod scan;
 mod text;
 
@@ -24,15 +26,16 @@ use std::time::Duration;
 use contracts::Contract;
 use event::{Code, Failure, Redriven, Timestamp};
 use runtime::{Deadline, EventCounts, Queue};
+use tokio::sync::Mutex;
 
-use self::format::{Layout, Packing, SNIFFED};
-pub(crate) use self::position::Position;
+use self::format::{Layout, Packing, SNIFFED, is_parquet};
+pub(crate) use self::position::Next;
 use self::reader::Reader;
 pub(crate) use self::row::read_row;
 use crate::adapters::{Announced, IgnoredCounts};
 use crate::archive::Store;
 use crate::emit::Emit;
-use crate::file_source::Body;
+use crate::file_source::{Body, FileSource};
 use crate::letters::Archive;
 
 /// A file of events.
@@ -46,6 +49,8 @@ pub(crate) struct File<'a> {
     pub(crate) redriven: Option<Redriven>,
     /// Counts the entries that tell of no row.
     pub(crate) ignored: &'a IgnoredCounts,
+    /// Held while a file is read by its rows: the pages of one take much memory.
+    pub(crate) turn: &'a Mutex<()>,
 }
 
 /// From so much time for a record on, another invocation is unlikely to have much more.
@@ -53,11 +58,12 @@ const MUCH_TIME: Duration = Duration::from_secs(50);
 
 /// The bytes of a file, from the place on at which it is read.
 pub(crate) struct Content<B> {
-    pub(crate) body: B,
+    /// `None` for a file that is read by its rows.
+    pub(crate) body: Option<B>,
     /// How many bytes the whole file has; 0 if S3 did not say.
     pub(crate) size: u64,
     /// Where an earlier invocation ended; `None` for the beginning.
-    pub(crate) from: Option<Position>,
+    pub(crate) from: Option<Next>,
 }
 
 /// How much of a file one invocation reads.
@@ -105,7 +111,7 @@ impl SliceLimits {
 pub(crate) enum ReadFile {
     Whole(EventCounts),
     /// Another invocation goes on from the position, or begins at the beginning.
-    Part(EventCounts, Option<Position>),
+    Part(EventCounts, Option<Next>),
 }
 
 /// Reads a file, or as much of it as `limits` allow, and sends its events on. An entry that fails becomes a dead letter
@@ -119,15 +125,23 @@ pub(crate) async fn read_file<Q: Queue>(
     file: &File<'_>,
     content: Content<impl Body>,
     emit: &Emit<Q>,
-    archive: &Archive<'_, impl Store>,
+    archive: &Archive<'_, impl Store + FileSource>,
     limits: &SliceLimits,
 ) -> Result<ReadFile, Failure> {
-    let Content { mut body, size, from } = content;
+    let Content { body, size, from } = content;
+    let Some(mut body) = body else {
+        let row = from.map_or(0, Next::row);
+        return rows::read_rows(file, size, row, emit, archive, limits).await;
+    };
     let (now, had_all_time) = (limits.now(), limits.is_beginning());
     let mut reader = match &from {
-        Some(position) => Reader::at(file, position, archive, now)?,
+        Some(next) => Reader::at(file, next.position()?, archive, now)?,
         None => {
             let head = read_head(&mut body).await?;
+            if is_parquet(&file.object.key, file.contract.file_format, &head)? {
+                drop(body);
+                return rows::read_rows(file, size, 0, emit, archive, limits).await;
+            }
             let layout = Layout::of(&file.object.key, file.contract.file_format, &head)?;
             let mut reader = Reader::new(file, layout, archive, now)?;
             reader.read(&head, emit).await?;
@@ -138,7 +152,7 @@ pub(crate) async fn read_file<Q: Queue>(
         let has_more = size == 0 || reader.offset() < size;
         if has_more && limits.is_over(reader.bytes_read()) {
             if let Some((counts, position)) = reader.pause(emit).await? {
-                return Ok(ReadFile::Part(counts, Some(position)));
+                return Ok(ReadFile::Part(counts, Some(Next::Text(position))));
             }
             if limits.is_last_moment() {
                 reader.flush(emit).await?;

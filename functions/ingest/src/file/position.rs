@@ -1,11 +1,22 @@
 //! Where in a file its reading goes on, in another invocation.
 
 use contracts::TextEncoding;
+use event::{Code, Failure};
 use serde::{Deserialize, Serialize};
 
 use super::format::{Format, Packing};
 
-/// The end of a slice of a file, which is where the next slice begins.
+/// Where the next slice of a file begins.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub(crate) enum Next {
+    /// In Parquet, behind so many rows.
+    Row { row: u64 },
+    /// In any other format.
+    Text(Position),
+}
+
+/// The end of a slice of a file that is read from its beginning to its end.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Position {
     /// How many bytes of the object precede the place from which on it is read.
@@ -21,6 +32,38 @@ pub(crate) struct Position {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) columns: Option<Vec<String>>,
     pub(super) entries: EntryPosition,
+}
+
+impl Next {
+    /// How many bytes of the object precede the place from which on it is read; `None` if it is read by its rows.
+    pub(crate) fn offset(&self) -> Option<u64> {
+        match self {
+            Self::Row { .. } => None,
+            Self::Text(position) => Some(position.offset),
+        }
+    }
+
+    /// How many rows of Parquet precede it. A place in a text is none of Parquet, which is then read from its beginning.
+    pub(super) fn row(self) -> u64 {
+        match self {
+            Self::Row { row } => row,
+            Self::Text(_) => 0,
+        }
+    }
+
+    /// The place in a text.
+    ///
+    /// # Errors
+    /// [`Code::RecordPanicked`], transient, for a place in Parquet, which would be a fault of this code.
+    pub(super) fn position(&self) -> Result<&Position, Failure> {
+        match self {
+            Self::Text(position) => Ok(position),
+            Self::Row { row } => {
+                let reason = format!("a fault of Sluicegate: row {row} of a text");
+                Err(Failure::transient(Code::RecordPanicked, reason))
+            }
+        }
+    }
 }
 
 impl Position {

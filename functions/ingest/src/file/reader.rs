@@ -1,7 +1,7 @@
 //! Unpacks the bytes of a file, splits them into entries, turns these into events and dead letters, and sends both to
 //! their queues.
 
-use event::{Code, Failure, Timestamp};
+use event::{Failure, Timestamp};
 use runtime::{EventCounts, Queue};
 
 use super::File;
@@ -11,19 +11,12 @@ use super::format::{Format, Layout, Packing, begins_like_json, no_format};
 use super::frames::Progress;
 use super::inflate::Inflate;
 use super::intake::Intake;
+use super::outbox::Outbox;
 use super::position::Position;
 use super::text::Text;
 use crate::archive::Store;
 use crate::emit::Emit;
-use crate::letters::{Archive, move_to_archive};
-
-/// Once this many messages are waiting, they are sent. It is a multiple of what one call takes, so that several full
-/// calls run at the same time.
-pub(super) const FLUSH: usize = 100;
-
-/// Once the waiting messages have this many bytes, they are sent even if they are few. A batch may announce ten files,
-/// which are read at the same time.
-const FLUSH_BYTES: usize = 2 * 1024 * 1024;
+use crate::letters::Archive;
 
 /// The packed bytes that are unpacked at a time. Gzip inflates them to about a thousand times as many at most, so that a
 /// decompression bomb stays within the function's memory. Zstandard comes in smaller pieces.
@@ -38,9 +31,7 @@ pub(super) struct Reader<'a, O> {
     entries: Entries,
     /// Whether nothing but the first bytes can say the format, and they have not come.
     is_format_unknown: bool,
-    intake: Intake<'a>,
-    archive: &'a Archive<'a, O>,
-    now: Timestamp,
+    outbox: Outbox<'a, O>,
     /// Where in the object the reading began.
     begin: u64,
     /// How many bytes of the object precede what is unpacked next.
@@ -51,7 +42,6 @@ pub(super) struct Reader<'a, O> {
     skipped: u64,
     /// How many bytes were read after those, counted after unpacking and decoding.
     bytes: u64,
-    done: EventCounts,
 }
 
 impl<'a, O: Store> Reader<'a, O> {
@@ -70,16 +60,13 @@ impl<'a, O: Store> Reader<'a, O> {
             text: (format == Format::Csv).then(|| Text::new(csv.encoding)),
             entries: Entries::new(format, csv.delimiter),
             is_format_unknown: layout.format.is_none(),
-            intake: Intake::new(file, format, now),
-            archive,
-            now,
+            outbox: Outbox::new(Intake::new(file, format, now), archive, now),
             begin: 0,
             offset: 0,
             checkpoints: Checkpoints::default(),
             to_skip: 0,
             skipped: 0,
             bytes: 0,
-            done: EventCounts::default(),
         })
     }
 
@@ -95,7 +82,7 @@ impl<'a, O: Store> Reader<'a, O> {
             inflate: Inflate::at(position.packing)?,
             text: position.encoding.map(Text::at),
             entries: Entries::at(&position.entries),
-            intake: Intake::at(file, position.columns(), now)?,
+            outbox: Outbox::new(Intake::at(file, position.columns(), now)?, archive, now),
             begin: position.offset,
             offset: position.offset,
             to_skip: position.skipped,
@@ -162,7 +149,7 @@ impl<'a, O: Store> Reader<'a, O> {
 
     /// How many of the decoded bytes belong to entries that were taken, here or by those who read the file before.
     fn taken_bytes(&self) -> u64 {
-        self.to_skip + self.intake.account.bytes()
+        self.to_skip + self.outbox.intake.account.bytes()
     }
 
     /// Ends a slice of the file, once everything of it is sent. `None` if the reading could begin nowhere behind the
@@ -173,9 +160,9 @@ impl<'a, O: Store> Reader<'a, O> {
     ) -> Result<Option<(EventCounts, Position)>, Failure> {
         let Some(position) = self.position() else { return Ok(None) };
         self.flush(emit).await?;
-        self.check_account(self.entries.unread())?;
-        self.log("slice of a file read");
-        Ok(Some((self.done, position)))
+        let counts = self.outbox.check_account(self.bytes - self.entries.unread())?;
+        self.outbox.log(self.bytes, "slice of a file read");
+        Ok(Some((counts, position)))
     }
 
     /// Where the next slice begins. Until an entry could be decoded, the file may still become one dead letter, and has
@@ -183,7 +170,7 @@ impl<'a, O: Store> Reader<'a, O> {
     fn position(&mut self) -> Option<Position> {
         let taken = self.taken_bytes();
         let checkpoint = self.checkpoints.before(taken)?;
-        if checkpoint.offset <= self.begin || !self.intake.is_proven {
+        if checkpoint.offset <= self.begin || !self.outbox.intake.is_proven {
             return None;
         }
         Some(Position {
@@ -192,7 +179,7 @@ impl<'a, O: Store> Reader<'a, O> {
             format: self.format,
             packing: self.packing,
             encoding: self.text.as_ref().and_then(Text::encoding),
-            columns: self.intake.columns().map(<[String]>::to_vec),
+            columns: self.outbox.intake.columns().map(<[String]>::to_vec),
             entries: self.entries.position()?,
         })
     }
@@ -206,26 +193,12 @@ impl<'a, O: Store> Reader<'a, O> {
             return Err(broken);
         }
         self.take_rest(emit).await?;
-        self.intake.end()?;
+        self.outbox.intake.end()?;
         self.flush(emit).await?;
-        self.check_account(0)?;
+        let counts = self.outbox.check_account(self.bytes)?;
         self.entries.check_end()?;
-        self.log("file read");
-        Ok(self.done)
-    }
-
-    fn log(&self, message: &'static str) {
-        let EventCounts { taken, passed, diverted, dead_lettered, .. } = self.done;
-        tracing::info!(
-            stage = "ingest",
-            file.source = self.intake.source,
-            file.bytes = self.bytes,
-            file.events = taken,
-            file.passed = passed,
-            file.diverted = diverted,
-            file.dead_lettered = dead_lettered,
-            "{message}"
-        );
+        self.outbox.log(self.bytes, "file read");
+        Ok(counts)
     }
 
     /// Takes unpacked bytes.
@@ -234,7 +207,7 @@ impl<'a, O: Store> Reader<'a, O> {
             return self.take(plain, emit).await;
         };
         text.push(plain);
-        self.intake.is_transcoded = text.is_transcoded();
+        self.outbox.intake.is_transcoded = text.is_transcoded();
         let taken = self.take(text.decoded(), emit).await;
         self.text = Some(text);
         taken
@@ -252,7 +225,7 @@ impl<'a, O: Store> Reader<'a, O> {
     async fn take_rest<Q: Queue>(&mut self, emit: &Emit<Q>) -> Result<(), Failure> {
         if let Some(mut text) = self.text.take() {
             text.finish();
-            self.intake.is_transcoded = text.is_transcoded();
+            self.outbox.intake.is_transcoded = text.is_transcoded();
             self.take(text.decoded(), emit).await?;
         }
         self.entries.end();
@@ -274,16 +247,7 @@ impl<'a, O: Store> Reader<'a, O> {
         self.bytes += plain.len() as u64;
         self.entries.push(plain);
         while let Some(entry) = self.entries.next() {
-            self.intake.take(&entry)?;
-            let Intake { passing, passing_bytes, refusing, refusing_bytes, .. } = &self.intake;
-            let are_many_passing = passing.len() >= FLUSH || *passing_bytes >= FLUSH_BYTES;
-            let are_many_refused = refusing.len() >= FLUSH || *refusing_bytes >= FLUSH_BYTES;
-            if are_many_passing {
-                self.pass_on(emit).await?;
-            }
-            if self.intake.is_proven && are_many_refused {
-                self.refuse_waiting(emit).await?;
-            }
+            self.outbox.take(&entry, emit).await?;
         }
         Ok(())
     }
@@ -298,49 +262,6 @@ impl<'a, O: Store> Reader<'a, O> {
 
     /// Sends what is waiting.
     pub(super) async fn flush<Q: Queue>(&mut self, emit: &Emit<Q>) -> Result<(), Failure> {
-        self.pass_on(emit).await?;
-        self.refuse_waiting(emit).await
-    }
-
-    async fn pass_on<Q: Queue>(&mut self, emit: &Emit<Q>) -> Result<(), Failure> {
-        let passing = std::mem::take(&mut self.intake.passing);
-        self.intake.passing_bytes = 0;
-        let sent: Result<Vec<_>, Failure> = emit.pass_on(passing).await.into_iter().collect();
-        for counts in sent? {
-            self.done += counts;
-        }
-        Ok(())
-    }
-
-    async fn refuse_waiting<Q: Queue>(&mut self, emit: &Emit<Q>) -> Result<(), Failure> {
-        let mut refusing = std::mem::take(&mut self.intake.refusing);
-        self.intake.refusing_bytes = 0;
-        for refused in refusing.iter_mut().filter(|refused| !refused.fits()) {
-            move_to_archive(self.archive, refused, self.now).await?;
-        }
-        let count = refusing.len() as u64;
-        emit.refuse(refusing).await?;
-        self.done.dead_lettered += count;
-        Ok(())
-    }
-
-    /// Checks that every byte that was read belongs to the header, an event, a dead letter or a blank entry, but for the
-    /// last `unread` bytes.
-    ///
-    /// # Errors
-    /// A transient failure otherwise, which is a fault of this code. It keeps the file in its queue and finally makes
-    /// it a dead letter, so that no row is lost silently.
-    fn check_account(&mut self, unread: u64) -> Result<(), Failure> {
-        self.done.taken = self.intake.taken;
-        let (bytes, account) = (self.bytes, self.intake.account);
-        let EventCounts { taken, passed, diverted, dead_lettered, .. } = self.done;
-        if account.bytes() + unread == bytes && passed + diverted + dead_lettered == taken {
-            return Ok(());
-        }
-        let reason = format!(
-            "a fault of Sluicegate: of {bytes} bytes and {taken} events, {account:?}, \
-             {passed} passed on, {diverted} diverted, {dead_lettered} dead-lettered"
-        );
-        Err(Failure::transient(Code::RecordPanicked, reason))
+        self.outbox.flush(emit).await
     }
 }

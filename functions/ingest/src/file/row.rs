@@ -51,6 +51,7 @@ pub(super) fn payload_of(
         Content::Unclosed { .. } => {
             Err(Failure::permanent(Code::DecodeCsv, "a quote that is never closed"))
         }
+        Content::Refused(failure) => Err(failure.clone()),
         Content::Blank | Content::Line(_) => Err(no_event()),
     }
 }
@@ -129,7 +130,10 @@ mod tests {
             while let Some(entry) = whole.next() {
                 let raw = match &entry.content {
                     Content::Record { raw, .. } | Content::Unclosed { raw } => raw.to_vec(),
-                    Content::Blank | Content::TooLong { .. } | Content::Line(_) => continue,
+                    Content::Blank
+                    | Content::TooLong { .. }
+                    | Content::Line(_)
+                    | Content::Refused(_) => continue,
                 };
                 let mut alone = Records::after_header(1_000, b',');
                 alone.push(&raw);

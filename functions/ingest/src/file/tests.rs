@@ -5,6 +5,7 @@ mod formats;
 mod hostile;
 mod independent;
 mod inputs;
+mod rows;
 mod slices;
 mod whole;
 
@@ -57,10 +58,11 @@ async fn read_under(
 ) -> Read {
     let object = announced(name);
     let deadline = ManualClock::default().deadline_in(Duration::from_secs(120));
-    let content = Content { body: Chunks(chunks.into()), size: 0, from: None };
+    let content = Content { body: Some(Chunks(chunks.into())), size: 0, from: None };
     let ignored = &IgnoredCounts::default();
     let taken_in = deadline.now();
-    let file = File { object: &object, contract, taken_in, redriven: None, ignored };
+    let turn = &Mutex::default();
+    let file = File { object: &object, contract, taken_in, redriven: None, ignored, turn };
     let objects = MemoryObjects::default();
     let archive = Archive { objects: &objects, bucket: ARCHIVE };
     let limits = SliceLimits::new(u64::MAX, &deadline);

@@ -86,6 +86,7 @@ pub(super) fn verdicts_of(path: &Path, contract: &Contract) -> Result<Vec<EventV
                 }
             },
             Entry::Text(bytes) => verdict(&bytes, contract),
+            Entry::Refused(failure) => Err(failure),
             Entry::Record { header, fields } => row_verdict(&header, &fields, contract),
         };
         verdicts.push(EventVerdict { place, found });

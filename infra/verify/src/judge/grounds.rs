@@ -21,7 +21,7 @@ const POWERS: std::ops::RangeInclusive<i64> = -130..=125;
 pub(super) fn may_be(code: &str, payload: &Json, bytes: usize, dataset: &Dataset) -> bool {
     match code {
         // The judge could read it.
-        "decode.json" | "decode.csv" | "decode.utf8" => false,
+        "decode.json" | "decode.csv" | "decode.utf8" | "decode.parquet" => false,
         "key.missing" => dataset.identity.iter().any(|at| payload.at(at).is_none_or(Json::is_null)),
         "time.invalid" => !dataset.event_time.is_plain(payload),
         "number.out-of-range" => has_odd_number(payload),

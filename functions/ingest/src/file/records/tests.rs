@@ -51,7 +51,7 @@ fn take_all(records: &mut Records, read: &mut Read) {
             }
             Content::Unclosed { raw } => (raw.to_vec(), RowKind::Unclosed),
             Content::TooLong { bytes } => (Vec::new(), RowKind::TooLong { bytes }),
-            Content::Line(line) => panic!("a line of CSV: {line:?}"),
+            Content::Line(_) | Content::Refused(_) => panic!("no CSV: {content:?}"),
         };
         read.rows.push(Row { line, raw, kind });
     }

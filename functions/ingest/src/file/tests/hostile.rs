@@ -1,6 +1,6 @@
 //! Files that are made to exhaust the function: they cost no more memory and calls than any other file may.
 
-use super::reader::FLUSH;
+use super::outbox::FLUSH;
 use super::*;
 
 #[tokio::test]

@@ -26,17 +26,18 @@ async fn read_in_slices(
     let deadline = ManualClock::default().deadline_in(Duration::from_secs(120));
     let ignored = &IgnoredCounts::default();
     let taken_in = deadline.now();
-    let file = File { object: &object, contract, taken_in, redriven: None, ignored };
+    let turn = &Mutex::default();
+    let file = File { object: &object, contract, taken_in, redriven: None, ignored, turn };
     let (objects, queue) = (MemoryObjects::default(), MemoryQueue::default());
     let archive = Archive { objects: &objects, bucket: ARCHIVE };
     let limits = SliceLimits::new(slice, &deadline);
     let size = bytes.len() as u64;
-    let (mut counts, mut slices, mut from) = (EventCounts::default(), 0, None::<Position>);
+    let (mut counts, mut slices, mut from) = (EventCounts::default(), 0, None::<Next>);
     loop {
-        let offset = from.as_ref().map_or(0, |position| position.offset);
+        let offset = from.as_ref().and_then(Next::offset).unwrap_or(0);
         let rest = &bytes[usize::try_from(offset).unwrap()..];
         let body = Chunks(rest.chunks(piece).map(<[u8]>::to_vec).collect());
-        let content = Content { body, size, from };
+        let content = Content { body: Some(body), size, from };
         slices += 1;
         match read_file(&file, content, &emit(&queue), &archive, &limits).await? {
             ReadFile::Whole(last) => {
@@ -47,7 +48,7 @@ async fn read_in_slices(
             ReadFile::Part(part, position) => {
                 counts += part;
                 let position = position.unwrap();
-                assert!(position.offset > offset, "no byte of the object was done");
+                assert!(position.offset() > Some(offset), "no byte of the object was done");
                 let text = serde_json::to_string(&position).unwrap();
                 from = serde_json::from_str(&text).unwrap();
             }
@@ -204,13 +205,14 @@ async fn read_slowly(
     let deadline = clock.deadline_in(invocation);
     let began = deadline.now();
     let ignored = &IgnoredCounts::default();
-    let file = File { object: &object, contract, taken_in: began, redriven: None, ignored };
+    let turn = &Mutex::default();
+    let file = File { object: &object, contract, taken_in: began, redriven: None, ignored, turn };
     let objects = MemoryObjects::default();
     let archive = Archive { objects: &objects, bucket: ARCHIVE };
     let limits = SliceLimits::new(u64::MAX, &deadline);
     let pieces = Chunks(bytes.chunks(20).map(<[u8]>::to_vec).collect());
     let body = SlowBody { clock, pieces };
-    let content = Content { body, size: bytes.len() as u64, from: None };
+    let content = Content { body: Some(body), size: bytes.len() as u64, from: None };
     let read = read_file(&file, content, &emit(&queue), &archive, &limits).await;
     (read, deadline.now().since(began).as_secs())
 }

@@ -61,7 +61,7 @@ async fn a_file_that_is_not_what_its_name_says_sends_nothing() {
     check("a.csv", flight(1).as_bytes(), Code::DecodeFormat, "no column").await;
     let long = vec!["x".repeat(500 * 1024); 16].join("\n");
     check("a.ndjson", long.as_bytes(), Code::DecodeFormat, "first 16 lines").await;
-    check("a.parquet", b"PAR1", Code::DecodeFormat, ".ndjson").await;
+    check("a.parquet", csv.as_bytes(), Code::DecodeFormat, "it is not Parquet").await;
     check("a.ndjson", b"PAR1\x15\x04\x15\x10", Code::DecodeFormat, "Parquet").await;
 }
 

@@ -1,10 +1,11 @@
 //! Reads the events of a file one by one, in bounded memory: NDJSON, a JSON array, JSON documents, or CSV, each also
-//! packed with gzip or Zstandard.
+//! packed with gzip or Zstandard; or Parquet.
 //!
-//! Ingest reads the same files by code of its own, which nothing but ingest may use.
+//! Ingest reads the same files by code of its own, which nothing but ingest may use. Both read Parquet by one library.
 
 mod gzip;
 mod json;
+mod rows;
 mod text;
 
 use std::fs::File;
@@ -40,7 +41,7 @@ pub(super) enum SampleEvent {
 /// A part of the file: an event, or why it is none.
 #[derive(Clone, Debug)]
 pub(super) struct Sample {
-    /// `line 3` of NDJSON and CSV, `event 3` of JSON documents.
+    /// `line 3` of NDJSON and CSV, `event 3` of JSON documents, `row 3` of Parquet.
     pub(super) place: String,
     pub(super) event: Result<SampleEvent, String>,
 }
@@ -59,8 +60,10 @@ pub(super) struct Reading {
 pub(super) enum Entry {
     /// The names of a CSV file's columns, which come first.
     Header(Rc<[String]>),
-    /// A line of NDJSON, or a JSON document.
+    /// A line of NDJSON, a JSON document, or a row of Parquet.
     Text(Vec<u8>),
+    /// A row of Parquet that JSON cannot hold.
+    Refused(event::Failure),
     /// A CSV record, with any number of fields. `None` for a field that is not text in its encoding.
     Record { header: Rc<[String]>, fields: Vec<Option<String>> },
 }
@@ -92,6 +95,7 @@ pub(super) fn each_event(
             Entry::Text(bytes) => Payload::parse(&bytes)
                 .map(SampleEvent::Json)
                 .map_err(|failure| failure.reason.into_owned()),
+            Entry::Refused(failure) => Err(failure.reason.into_owned()),
             Entry::Record { header, fields } => row(header, fields),
         };
         handle(Sample { place, event })
@@ -101,7 +105,7 @@ pub(super) fn each_event(
 /// Reads all entries of a file as ingest does, and passes each on with its place.
 ///
 /// The format is the one of the contract; otherwise the name's end without `.gz` or `.zst` decides on it: `.ndjson`,
-/// `.jsonl`, `.json` or `.csv`. A file of another name is JSON documents if it begins like them. Whether a file is
+/// `.jsonl`, `.json`, `.csv` or `.parquet`. A file of another name is JSON documents if it begins like them. Whether a file is
 /// packed is seen from its first bytes.
 ///
 /// # Errors
@@ -112,11 +116,15 @@ pub(super) fn each_entry(
     handle: &mut dyn FnMut(String, Entry) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
     let unreadable = |error| Failure::unreadable(path, error);
-    let file = File::open(path).map_err(unreadable)?;
-    let mut text = unpacked(BufReader::with_capacity(BLOCK, file)).map_err(unreadable)?;
     let file_name = path.file_name().unwrap_or_default().to_string_lossy();
+    let file = File::open(path).map_err(unreadable)?;
+    let format = reading.format.or_else(|| format_of(&file_name));
+    if format == Some(FileFormat::Parquet) {
+        return rows::rows(path, file, handle);
+    }
+    let mut text = unpacked(BufReader::with_capacity(BLOCK, file)).map_err(unreadable)?;
     let name = file_name.strip_suffix(".gz").or(file_name.strip_suffix(".zst"));
-    let format = reading.format.or_else(|| format_of(name.unwrap_or(&file_name)));
+    let format = format.or_else(|| format_of(name?));
     if format == Some(FileFormat::Csv) {
         return records(path, text, reading, handle);
     }
@@ -141,7 +149,7 @@ pub(super) fn each_entry(
                 handle(format!("event {number}"), Entry::Text(bytes))?;
             }
         }
-        Some(FileFormat::Csv) => {}
+        Some(FileFormat::Csv | FileFormat::Parquet) => {}
     }
     Ok(())
 }
@@ -168,6 +176,8 @@ fn format_of(name: &str) -> Option<FileFormat> {
         Some(FileFormat::Json)
     } else if name.ends_with(".csv") {
         Some(FileFormat::Csv)
+    } else if name.ends_with(".parquet") {
+        Some(FileFormat::Parquet)
     } else {
         None
     }
@@ -176,7 +186,7 @@ fn format_of(name: &str) -> Option<FileFormat> {
 fn no_format(path: &Path) -> Failure {
     let what = format!("{} has no known format, and does not begin like JSON", path.display());
     Failure::new(what).next(
-        "name it .ndjson, .jsonl, .json or .csv, each also with .gz or .zst, or set `files.format` in the contract",
+        "name it .ndjson, .jsonl, .json or .csv, each also with .gz or .zst, or .parquet, or set `files.format` in the contract",
     )
 }
 

@@ -113,3 +113,16 @@ fn a_header_that_gives_no_event_is_refused() {
     let failure = each_event(Path::new("/nowhere/a.csv"), &mut |_| Ok(())).unwrap_err();
     assert!(failure.to_string().contains("give the path"), "{failure}");
 }
+
+#[test]
+fn a_row_of_parquet_comes_with_its_number() {
+    let file = include_bytes!("../../../../../shared/parquet-rows/tests/files/nan.parquet");
+    let expected = [
+        "row 1: {\"id\":1,\"x\":0.5}",
+        "row 2: no event: JSON has no number NaN",
+        "row 3: no event: JSON has no number inf",
+    ];
+    assert_eq!(read("a.parquet", file).unwrap(), expected);
+    let cut = read("b.parquet", &file[..file.len() - 1]).unwrap_err();
+    assert!(cut.to_string().contains("no Parquet file"), "{cut}");
+}
