@@ -5,7 +5,7 @@ use std::io::Write as _;
 use emulation::faults::Plan;
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use sluicegate_tests::{Edit, Flight, Settings, World, flights, gzip, lines};
+use sluicegate_tests::{Edit, Flight, Settings, World, flights, gzip, lines, parquet_file};
 
 /// Ingest reads about 1 MiB of a file at a time.
 const SMALL: Edit = Edit { old: "SLICE_MIB: '1024'", new: "SLICE_MIB: '1'" };
@@ -68,4 +68,34 @@ async fn long_files_are_read_in_slices_and_each_event_is_written_once() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn invocations_that_are_killed_in_a_slice_lose_nothing() {
     assert!(read_long_files(DEATHS).await >= 3);
+}
+
+/// Lands a Parquet file of 2.9 MB, and checks that each of its flights is written once. Returns how many slices ended
+/// before its end.
+async fn read_parquet(faults: &str) -> usize {
+    let faults = Plan::parse(faults).unwrap();
+    let world =
+        World::start_with(Settings { edits: vec![SMALL], faults, ..Settings::default() }).await;
+    let mut sample = Vec::new();
+    for (number, flight) in flights(0, 120).iter().enumerate() {
+        let padding = format!("{number:08}").repeat(3 * 1024);
+        sample.push(flight.with("padding", padding.into()));
+    }
+    world.land("flights/rows.parquet", parquet_file(&sample, 30));
+    world.settle().await;
+    world.assert_written_once(&sample);
+    let slices = world.logs.lines_with("slice of a file read").len();
+    world.end().await;
+    slices
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_parquet_file_is_read_in_slices_and_each_row_is_written_once() {
+    let slices = read_parquet("faults: []").await;
+    assert!((2..=4).contains(&slices), "{slices} slices");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn invocations_that_are_killed_while_they_read_parquet_lose_nothing() {
+    assert!(read_parquet(DEATHS).await >= 2);
 }
