@@ -14,8 +14,8 @@ const CANARY: &str = r#"{"type": "object", "required": ["id", "at", "revision", 
     "id": {"type": "string"}, "at": {"type": "string"}, "revision": {"type": "integer"},
     "region": {"type": "string"}, "unit": {"type": "string"}}}"#;
 
-fn reading(id: &str, at: &str, revision: u32) -> String {
-    json!({ "id": id, "at": at, "revision": revision }).to_string()
+fn reading(id: &str, at: Timestamp) -> String {
+    json!({ "id": id, "at": at.to_string(), "revision": 7 }).to_string()
 }
 
 /// The metric lines of the functions.
@@ -41,6 +41,13 @@ fn sums(lines: &[Value]) -> BTreeMap<(String, String), u64> {
 async fn eventful() -> World {
     let contract_edits = vec![
         (
+            "flights/contract.yaml",
+            Edit {
+                old: "    into: weather\n",
+                new: "    into: weather\n    cache: {ttl_s: 600}\n",
+            },
+        ),
+        (
             "late/contract.yaml",
             Edit {
                 old: "schema: {version: 1, file: v1.schema.json}",
@@ -57,10 +64,10 @@ async fn eventful() -> World {
             },
         ),
     ];
-    let faults = "seed: 5\nfaults:\n  - {fault: host-failing, on: weather, times: 30}\n  \
+    let faults = "seed: 5\nfaults:\n  - {fault: host-failing, on: weather, for: 10m}\n  \
                   - {fault: throttle, on: dynamodb.TransactWriteItems, from: SinkFunction, times: 12}";
     let world = World::start_with(Settings {
-        datasets: &["late"],
+        datasets: &["late", "readings"],
         contract_edits,
         faults: Plan::parse(faults).unwrap(),
         ..Settings::default()
@@ -83,19 +90,20 @@ async fn eventful() -> World {
     let url = world.output("IngestUrl").trim_end_matches('/').to_owned();
     let (status, _, answer) = post_signed(&format!("{url}/flights"), broken).await;
     assert_eq!(status, 422, "{answer}");
+    // An hour of which the service knows nothing.
+    let unknown = first.with("origin", json!("XXX")).line;
+    world.send("Inbox", &unknown, &[("dataset", "flights")]);
     // Late, early, and older than what is there.
     let now = Timestamp::from_unix_ms(i64::try_from(world.emulation().now_ms()).unwrap());
     let hours = |hours: u64| Duration::from_secs(hours * 3_600);
-    world.send("Inbox", &reading("a", &now.to_string(), 7), &[("dataset", "late")]);
-    world.settle().await;
-    for (id, at, revision) in [
-        ("b", now.minus(hours(2)), 7),
-        ("c", now.plus(hours(9_000)), 7),
-        ("a", now.minus(Duration::from_secs(1)), 6),
-    ] {
-        world.send("Inbox", &reading(id, &at.to_string(), revision), &[("dataset", "late")]);
+    for (id, at) in [("late", now.minus(hours(2))), ("early", now.plus(hours(9_000)))] {
+        world.send("Inbox", &reading(id, at), &[("dataset", "late")]);
     }
-    world.settle().await;
+    for at in [now, now.minus(Duration::from_secs(1))] {
+        let meter = json!({ "id": 1, "at": at.to_string() }).to_string();
+        world.send("Inbox", &meter, &[("dataset", "readings")]);
+        world.settle().await;
+    }
     world.redrive("sink").await;
     world.settle().await;
     world

@@ -311,9 +311,9 @@ impl Span {
     fn of(time: Duration) -> Self {
         let time_s = time.as_secs();
         let period_s = match time_s {
-            ..=3_600 => 60,
-            ..=86_400 => 300,
-            ..=604_800 => HOUR_S,
+            0..=3_600 => 60,
+            3_601..=86_400 => 300,
+            86_401..=604_800 => HOUR_S,
             _ => 86_400,
         };
         let longest = if period_s < HOUR_S { 86_400 } else { 604_800 };

@@ -43,7 +43,10 @@ impl Subject {
         let path = root.join("template.yaml");
         let text = std::fs::read_to_string(&path)
             .map_err(|error| Failure::new("template.yaml cannot be read").because(error))?;
-        let parameters = BTreeMap::from([("Environment".to_owned(), "local".to_owned())]);
+        // Without what is written here, which need not be there yet.
+        let parameters = [("Environment", "local"), ("Monitoring", "false")]
+            .map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let parameters = BTreeMap::from(parameters);
         let options = Options { parameters, ..Options::default() };
         let stack = template::read(&text, root, &options)
             .map_err(|error| Failure::new("template.yaml cannot be used").because(error))?;

@@ -109,7 +109,7 @@ fn no_alarm_looks_back_further_than_cloudwatch_does() {
                 alarm.id
             );
             let period_s = *periods.first().unwrap();
-            assert!(period_s % 60 == 0 && period_s <= 86_400, "{}", alarm.id);
+            assert!(period_s.is_multiple_of(60) && period_s <= 86_400, "{}", alarm.id);
             let most = if period_s < 3_600 { 86_400 } else { 604_800 };
             assert!(period_s * alarm.periods <= most, "{} after {freshness_s} s", alarm.id);
         }

@@ -26,8 +26,9 @@ use services::{Listening, Service, Services};
 use sqs::Sqs;
 use template::{Stack, TemplateError};
 
-/// The template's parameter that chooses whose services are used, and its value here.
-const ENVIRONMENT: (&str, &str) = ("Environment", "local");
+/// The values that the template's parameters have here: whose services are used, and that there are no alarms and
+/// dashboards, which nothing would read.
+const PARAMETERS: [(&str, &str); 2] = [("Environment", "local"), ("Monitoring", "false")];
 /// How often expired items are deleted, in milliseconds. DynamoDB takes up to several days:
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/TTL.html>.
 const SWEEP_MS: u64 = 60_000;
@@ -201,9 +202,11 @@ fn with_local_environment(
     template: &str,
     mut parameters: BTreeMap<String, String>,
 ) -> BTreeMap<String, String> {
-    let (name, local) = ENVIRONMENT;
-    if template::parameter_names(template).contains(name) {
-        parameters.entry(name.to_owned()).or_insert_with(|| local.to_owned());
+    let known = template::parameter_names(template);
+    for (name, local) in PARAMETERS {
+        if known.contains(name) {
+            parameters.entry(name.to_owned()).or_insert_with(|| local.to_owned());
+        }
     }
     parameters
 }

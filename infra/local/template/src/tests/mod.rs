@@ -23,7 +23,12 @@ fn options(parameters: &[(&str, &str)]) -> Options {
 }
 
 fn try_read(text: &str, parameters: &[(&str, &str)]) -> Result<Stack, TemplateError> {
-    read(text, Path::new("/project"), &options(parameters))
+    let mut options = options(parameters);
+    if super::parameter_names(text).contains("Monitoring") {
+        // Its nested stacks are files of the repository.
+        options.parameters.entry("Monitoring".to_owned()).or_insert_with(|| "false".to_owned());
+    }
+    read(text, Path::new("/project"), &options)
 }
 
 #[track_caller]
