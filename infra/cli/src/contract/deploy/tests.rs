@@ -80,11 +80,16 @@ async fn the_stacks_own_template_is_deployed_with_the_contracts_and_all_else_as_
         .collect();
     assert!(names.iter().all(|name| *name == names[0]), "{names:?}");
 
-    // What CloudFormation is given is the template as it is deployed, but for the place of the contracts.
+    // What CloudFormation is given is the template as it is deployed, but for the place of the contracts, and for what
+    // makes a new version of each function that has an alias.
     let url = &create.form["TemplateURL"];
     let object = url.strip_prefix(&format!("{}/", aws.url)).unwrap();
     let given = String::from_utf8(aws.object(object).unwrap()).unwrap();
-    assert_eq!(given.replace(&format!("\"{after}\""), CONTRACTS_BEFORE), aws::template());
+    let (versions, others): (Vec<&str>, Vec<&str>) =
+        given.lines().partition(|line| line.trim_start().starts_with("AutoPublishCodeSha256:"));
+    assert_eq!(versions.len(), aws::template().matches("AutoPublishAlias: live").count());
+    let others = others.join("\n");
+    assert_eq!(others.replace(&format!("\"{after}\""), CONTRACTS_BEFORE), aws::template());
     let archive = aws.object(&format!("packages/sluicegate/contracts-{key}")).unwrap();
     assert_eq!(format!("{}.zip", hex_sha256(&archive)), key);
     let contract = std::fs::read(root().join("infra/contracts/flights/contract.yaml")).unwrap();
