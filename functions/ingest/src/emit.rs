@@ -12,8 +12,10 @@ use runtime::{
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::backlog::{Depths, FullBacklog, KnownDepth};
-use crate::handler::STAGE;
 use crate::wrap::{Accepted, Origin, Route};
+
+/// The name of the stage.
+pub(crate) const STAGE: &str = "ingest";
 
 /// The most calls to a queue at the same time.
 const SENDS: usize = 8;

@@ -11,7 +11,7 @@ use tokio::sync::Mutex;
 use crate::adapters::{self, IgnoredCounts, Meaning, SentChange, SentEvent};
 use crate::archive::{self, Raw, Store};
 use crate::backlog::Depths;
-use crate::emit::Emit;
+use crate::emit::{Emit, STAGE};
 use crate::file::read_row;
 use crate::file_source::FileSource;
 use crate::letters::{self, Archive};
@@ -114,9 +114,6 @@ pub(crate) enum Taken {
     /// Nothing is left to do. The events of files were sent on while the files were read.
     Done(EventCounts),
 }
-
-/// The name of the stage.
-pub(crate) const STAGE: &str = "ingest";
 
 impl<O: Store + FileSource, Q: Queue + Depths> Ingest<O, Q> {
     pub(crate) fn new(

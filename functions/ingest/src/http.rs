@@ -25,8 +25,9 @@ use self::body::{decode_body, split};
 use self::problem::Problem;
 use crate::archive::{Raw, Store};
 use crate::backlog::Depths;
+use crate::emit::STAGE;
 use crate::file_source::FileSource;
-use crate::handler::{Ingest, STAGE};
+use crate::handler::Ingest;
 use crate::wrap::{self, DATASET, Origin, TRACE, wrap};
 
 pub(crate) async fn answer<O: Store + FileSource + Answers, Q: Queue + Depths>(

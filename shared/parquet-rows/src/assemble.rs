@@ -3,7 +3,8 @@
 //! The first column of each group leads: its levels say what is there, and the group's other columns have to agree.
 //! How levels stand for lists: <https://github.com/apache/parquet-format#nested-encoding>.
 
-use crate::column::{Column, Entry};
+use crate::column::Column;
+use crate::data_page::Entry;
 use crate::error::{ParquetError, Refusal, RefusalKind};
 use crate::json::{RowText, TooLong};
 use crate::schema::{Content, Member, Node, Schema};

@@ -4,24 +4,15 @@ use bytes::Bytes;
 
 use crate::bits::{Hybrid, cut_short};
 use crate::codec::Codec;
+use crate::data_page::{DataPage, Entry};
 use crate::error::ParquetError;
 use crate::footer::ChunkInfo;
-use crate::levels::{levels_of, levels_v1, next_level};
+use crate::levels::{levels_of, levels_v1};
 use crate::limits::{MAX_PAGE_HEADER_BYTES, MAX_ROW_VALUE_BYTES};
 use crate::page::{Encoding, HeaderError, PageHeader, PageKind};
 use crate::part::Part;
 use crate::schema::Leaf;
 use crate::values::{Dictionary, Value, Values};
-
-/// A value of a row, or the place of one that is not there.
-#[derive(Debug)]
-pub(crate) struct Entry {
-    /// Which of the lists around it goes on with it; 0 for the first value of a row.
-    pub(crate) rep: u16,
-    /// How many of the optional and repeated groups around it are there.
-    pub(crate) def: u16,
-    pub(crate) value: Option<Value>,
-}
 
 /// What a column may take of its row, and of the memory.
 pub(crate) struct Room {
@@ -54,20 +45,6 @@ pub(crate) enum Filled {
 
 /// Entries that are kept for the next row, so that they need not be allocated for each.
 const KEPT_ENTRIES: usize = 1_024;
-
-/// A page whose values are being read.
-#[derive(Debug)]
-struct DataPage {
-    reps: Option<Hybrid>,
-    defs: Option<Hybrid>,
-    values: Values,
-    /// How many entries are left.
-    left: usize,
-    /// The repetition level of the next entry, once it was read.
-    next_rep: Option<u16>,
-    /// How many bytes it takes.
-    size: usize,
-}
 
 /// A column of a row group.
 #[derive(Debug)]
@@ -342,30 +319,5 @@ impl Column {
         self.next = 0;
         self.held = 0;
         self.is_row_too_large = false;
-    }
-}
-
-impl DataPage {
-    fn peek_rep(&mut self, max_rep: u16) -> Result<u16, ParquetError> {
-        if let Some(rep) = self.next_rep {
-            return Ok(rep);
-        }
-        let rep = next_level(self.reps.as_mut(), 0, max_rep)?;
-        self.next_rep = Some(rep);
-        Ok(rep)
-    }
-
-    /// Takes the next entry, whose repetition level was read.
-    fn take(
-        &mut self,
-        rep: u16,
-        max_def: u16,
-        dictionary: Option<&Dictionary>,
-    ) -> Result<Entry, ParquetError> {
-        let def = next_level(self.defs.as_mut(), max_def, max_def)?;
-        let value = if def == max_def { Some(self.values.next(dictionary)?) } else { None };
-        self.left -= 1;
-        self.next_rep = None;
-        Ok(Entry { rep, def, value })
     }
 }

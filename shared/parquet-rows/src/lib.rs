@@ -4,6 +4,7 @@ mod assemble;
 mod bits;
 mod codec;
 mod column;
+mod data_page;
 mod decimal;
 mod element;
 mod error;

@@ -1,12 +1,11 @@
 //! The end of an invocation: the environment publishes what it saw for the fleet, and logs the breakers that are not
 //! closed.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::PoisonError;
 
 use breaker::polling::{BatchSummary, EvidenceStore};
 use breaker::{Host, StateName, Status, Store};
-use metrics::{Dimensions, Metric};
 
 use super::{DependencyClient, evidence};
 
@@ -42,16 +41,6 @@ where
             if let Err(error) = self.breakers.store().add(stage, &observation, now).await {
                 tracing::warn!(stage, failure.reason = %error, "what became of a batch was not told");
             }
-        }
-    }
-
-    /// Measures for each dependency that was called so far whether its breaker is open.
-    fn measure_breakers(&self, unusual: &BTreeMap<String, Status>) {
-        let guards = self.guards.lock().unwrap_or_else(PoisonError::into_inner);
-        for name in guards.keys() {
-            let is_open = unusual.get(name).is_some_and(|status| status.wait.is_some());
-            let of_dependency = Dimensions::dependency(name);
-            self.metrics.record(&of_dependency, &[], &[(Metric::BreakerOpen, u64::from(is_open))]);
         }
     }
 

@@ -7,6 +7,7 @@
 mod ending;
 mod evidence;
 mod limits;
+mod measures;
 mod not_sent;
 mod retries;
 mod signal;
@@ -21,7 +22,7 @@ use std::time::Duration;
 use breaker::{Breakers, Host, Outcome, Permit, Store, WaitReason};
 use contracts::{Dependencies, Dependency};
 use event::Timestamp;
-use metrics::{Dimensions, Metric, Recorder};
+use metrics::Recorder;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
@@ -242,20 +243,6 @@ where
         self.measure(call, &outcome, self.host.now().since(ended.began_at));
         permit.finish(outcome).await;
         value
-    }
-
-    fn measure(&self, call: &Call<'_>, outcome: &Outcome, took: Duration) {
-        let counts = [
-            (Metric::Calls, 1),
-            (Metric::FailedCalls, u64::from(matches!(outcome, Outcome::Failed))),
-        ];
-        let took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
-        let of_dependency = Dimensions::dependency(call.dependency);
-        self.metrics.record(&of_dependency, &counts, &[(Metric::CallTime, took_ms)]);
-    }
-
-    fn count_held_back(&self, call: &Call<'_>) {
-        self.metrics.add(&Dimensions::dependency(call.dependency), Metric::CallsHeldBack, 1);
     }
 
     /// Waits before another attempt, at least as long as the service asked for (`asked`). Returns false at once if
