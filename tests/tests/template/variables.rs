@@ -18,6 +18,9 @@ const VARIABLES_FILE: &str = "VARIABLES_FILE";
 /// Read by every function, where its logs begin.
 const LOG_LEVEL: &str = "LOG_LEVEL";
 
+/// Read where a function begins, for its recorder.
+const METRICS_NAMESPACE: &str = "METRICS_NAMESPACE";
+
 pub(crate) fn differences(template: &Template) -> Vec<String> {
     let mut problems = Vec::new();
     for (id, function) in template.functions() {
@@ -55,6 +58,11 @@ fn read_by(folder: &str) -> BTreeSet<String> {
         read.insert(VARIABLES_FILE.to_owned());
     }
     read.insert(LOG_LEVEL.to_owned());
+    let begins = ["main.rs", "lib.rs"].map(|file| format!("functions/{folder}/src/{file}"));
+    let mut texts = begins.iter().filter_map(|file| fs::read_to_string(root().join(file)).ok());
+    if texts.any(|text| text.contains("recorder(&Process)")) {
+        read.insert(METRICS_NAMESPACE.to_owned());
+    }
     read.retain(|name| !name.starts_with("AWS_"));
     read
 }
