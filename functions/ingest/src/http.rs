@@ -13,7 +13,7 @@ use aws_lambda_events::lambda_function_urls::{
     LambdaFunctionUrlRequest, LambdaFunctionUrlResponse,
 };
 use contracts::{Contract, Decoded, Sender, SourceKind};
-use event::{Code, ContractRef, Failure, FailureKind, Timestamp, TraceParent};
+use event::{Code, Failure, FailureKind, Timestamp, TraceParent};
 use http::HeaderValue;
 use http::header::CONTENT_TYPE;
 use runtime::{Deadline, EventCounts, Queue, Stage, Tally, count_refused};
@@ -302,8 +302,7 @@ async fn take<O: Store + FileSource, Q: Queue + Depths>(
             results[index] = Taken::Failed(failure);
         }
     }
-    let Contract { dataset, version, .. } = request.contract;
-    let held_to = ContractRef { dataset: dataset.clone(), version: Some(*version) };
+    let held_to = request.contract.reference();
     for failure in results.iter().filter_map(Taken::failure) {
         count_refused(&ingest.emit.metrics, STAGE, &held_to, failure);
     }

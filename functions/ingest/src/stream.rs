@@ -9,7 +9,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use contracts::{ChangeKind, ChangeMessage, Contract, Decoded};
-use event::{Attribute, Code, ContractRef, Failure, FailureKind, Form, Timestamp};
+use event::{Attribute, Code, Failure, FailureKind, Form, Timestamp};
 use runtime::{
     BatchItemFailure, BatchResponse, Deadline, EventCounts, Queue, RejectedMessage, Stage, Tally,
 };
@@ -223,10 +223,7 @@ fn read_all<O: Store + FileSource, Q: Queue + Depths>(
 
 /// The dead letter of a record. Its body is the record as it came, which the inbox reads when the letter is redriven.
 fn letter(record: &Record<'_>, contract: Option<&Contract>, failure: &Failure) -> RejectedMessage {
-    let held_to = contract.map(|Contract { dataset, version, .. }| ContractRef {
-        dataset: dataset.clone(),
-        version: Some(*version),
-    });
+    let held_to = contract.map(Contract::reference);
     let (origin, now) = (&record.origin, record.origin.taken_in);
     dead_letter(record.text.as_bytes(), Form::Message, held_to, origin, failure, now)
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use event::{Code, FailureFingerprint};
+use event::{Code, ContractRef, FailureFingerprint};
 use serde::Deserialize;
 
 use crate::backlog::{Backlog, RawBacklog};
@@ -153,6 +153,12 @@ impl Default for RawRedrive {
 }
 
 impl Contract {
+    /// What names it in dead letters: its dataset and the version that events are held to.
+    #[must_use]
+    pub fn reference(&self) -> ContractRef {
+        ContractRef { dataset: self.dataset.clone(), version: Some(self.version) }
+    }
+
     /// Reads a contract. `yaml` is its text, and `schemas` has the texts of the schema files beside it, by name.
     ///
     /// Schemas are read but not compiled; [`Versions::compile`] does that.

@@ -9,4 +9,4 @@ mod values;
 
 pub use dimensions::Dimensions;
 pub use metric::{Metric, Unit};
-pub use recorder::Recorder;
+pub use recorder::{Recorder, whole_ms};

@@ -2,10 +2,17 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use crate::emf::{Group, write_line};
 use crate::values::Values;
 use crate::{Dimensions, Metric};
+
+/// A time as the value of a distribution.
+#[must_use]
+pub fn whole_ms(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
 
 /// Collects measurements until they are taken. A clone adds to the same collection.
 #[derive(Clone, Debug)]

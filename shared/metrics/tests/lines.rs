@@ -55,3 +55,20 @@ fn each_metric_has_a_name_a_unit_and_a_sentence() {
         assert!(!metric.dimensions().is_empty(), "{metric:?}");
     }
 }
+
+#[test]
+fn the_page_about_metrics_has_each_of_them_as_it_is() {
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/metrics.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    let rows: Vec<&str> = page.lines().filter(|line| line.starts_with("| `")).collect();
+    let mut expected = Vec::new();
+    for metric in Metric::ALL {
+        let (unit, dimensions) = (metric.unit().as_str(), metric.dimensions().join(", "));
+        expected.push(format!(
+            "| `{}` | {unit} | {dimensions} | {} |",
+            metric.name(),
+            metric.about()
+        ));
+    }
+    assert_eq!(rows, expected);
+}

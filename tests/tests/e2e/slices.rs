@@ -35,27 +35,37 @@ fn gzip_stored(plain: &[u8]) -> Vec<u8> {
     gzip.finish().unwrap()
 }
 
-/// Lands three files, and checks that each of their flights is written once. Returns how many slices ended before
-/// the end of a file.
-async fn read_long_files(faults: &str) -> usize {
+/// Lands files, by their keys, and checks that each of their flights is written once. Returns how many slices ended
+/// before the end of a file.
+async fn read_files(faults: &str, sample: &[Flight], files: Vec<(&str, Vec<u8>)>) -> usize {
     let faults = Plan::parse(faults).unwrap();
     let world =
         World::start_with(Settings { edits: vec![SMALL], faults, ..Settings::default() }).await;
+    for (key, file) in files {
+        world.land(key, file);
+    }
+    world.settle().await;
+    world.assert_written_once(sample);
+    let slices = world.logs.lines_with("slice of a file read").len();
+    world.end().await;
+    slices
+}
+
+/// Reads three files of texts.
+async fn read_long_files(faults: &str) -> usize {
     let sample = flights(0, 240);
     let (plain, packed) = sample.split_at(120);
-    world.land("flights/plain.ndjson", long_file(plain));
     // Blank lines pack too well to make it long.
     let mut members = Vec::new();
     for some in packed.chunks(30) {
         members.extend(gzip_stored(&[lines(some), vec![b'\n'; 500 * 1024]].concat()));
     }
-    world.land("flights/members.ndjson.gz", members);
-    world.land("flights/one-member.ndjson.gz", gzip(&long_file(&sample[..10])));
-    world.settle().await;
-    world.assert_written_once(&sample);
-    let slices = world.logs.lines_with("slice of a file read").len();
-    world.end().await;
-    slices
+    let files = vec![
+        ("flights/plain.ndjson", long_file(plain)),
+        ("flights/members.ndjson.gz", members),
+        ("flights/one-member.ndjson.gz", gzip(&long_file(&sample[..10]))),
+    ];
+    read_files(faults, &sample, files).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -70,23 +80,15 @@ async fn invocations_that_are_killed_in_a_slice_lose_nothing() {
     assert!(read_long_files(DEATHS).await >= 3);
 }
 
-/// Lands a Parquet file of 2.9 MB, and checks that each of its flights is written once. Returns how many slices ended
-/// before its end.
+/// Reads a Parquet file of 2.9 MB.
 async fn read_parquet(faults: &str) -> usize {
-    let faults = Plan::parse(faults).unwrap();
-    let world =
-        World::start_with(Settings { edits: vec![SMALL], faults, ..Settings::default() }).await;
     let mut sample = Vec::new();
     for (number, flight) in flights(0, 120).iter().enumerate() {
         let padding = format!("{number:08}").repeat(3 * 1024);
         sample.push(flight.with("padding", padding.into()));
     }
-    world.land("flights/rows.parquet", parquet_file(&sample, 30));
-    world.settle().await;
-    world.assert_written_once(&sample);
-    let slices = world.logs.lines_with("slice of a file read").len();
-    world.end().await;
-    slices
+    let files = vec![("flights/rows.parquet", parquet_file(&sample, 30))];
+    read_files(faults, &sample, files).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

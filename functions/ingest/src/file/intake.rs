@@ -1,9 +1,7 @@
 //! Turns the entries of a file into events and dead letters.
 
 use contracts::{Contract, Decoded, Incoming};
-use event::{
-    Attribute, CSV_ATTRIBUTE, Code, ContractRef, CsvHeader, Failure, Form, Redriven, Timestamp,
-};
+use event::{Attribute, CSV_ATTRIBUTE, Code, CsvHeader, Failure, Form, Redriven, Timestamp};
 use runtime::RejectedMessage;
 
 use super::File;
@@ -257,21 +255,27 @@ impl<'a> Intake<'a> {
     /// read.
     fn letter(&self, raw: &[u8], origin: &Origin, failure: &Failure) -> RejectedMessage {
         match &self.header {
-            Header::Unneeded | Header::Awaited => {
-                dead_letter(raw, Form::Message, self.held_to(), origin, failure, self.now)
-            }
+            Header::Unneeded | Header::Awaited => dead_letter(
+                raw,
+                Form::Message,
+                Some(self.contract.reference()),
+                origin,
+                failure,
+                self.now,
+            ),
             Header::Known { attribute, .. } => {
-                let mut letter =
-                    dead_letter(raw, Form::Csv, self.held_to(), origin, failure, self.now);
+                let mut letter = dead_letter(
+                    raw,
+                    Form::Csv,
+                    Some(self.contract.reference()),
+                    origin,
+                    failure,
+                    self.now,
+                );
                 letter.attributes.insert(CSV_ATTRIBUTE.to_owned(), attribute.clone());
                 letter
             }
         }
-    }
-
-    fn held_to(&self) -> Option<ContractRef> {
-        let Contract { dataset, version, .. } = self.contract;
-        Some(ContractRef { dataset: dataset.clone(), version: Some(*version) })
     }
 
     /// The dead letter that only says where in the file its bytes are.
@@ -295,7 +299,14 @@ impl<'a> Intake<'a> {
             body["bytes"] = bytes.into();
         }
         let body = body.to_string();
-        dead_letter(body.as_bytes(), Form::Place, self.held_to(), origin, failure, self.now)
+        dead_letter(
+            body.as_bytes(),
+            Form::Place,
+            Some(self.contract.reference()),
+            origin,
+            failure,
+            self.now,
+        )
     }
 
     /// # Errors

@@ -131,7 +131,8 @@ fn of_contract(dataset: &Dataset) -> Vec<Alarm> {
         ));
     }
     if dataset.has_enrichers {
-        let over = ["EventsDegraded", "EventsIn"].map(|metric| of_stage(metric, "enrich", name));
+        let over = [Metric::EventsDegraded, Metric::EventsIn]
+            .map(|metric| of_stage(metric, "enrich", name));
         let share = "100 * FILL(m0, 0) / m1".to_owned();
         alarms.push(Alarm {
             threshold: DEGRADED_PERCENT,
@@ -143,7 +144,8 @@ fn of_contract(dataset: &Dataset) -> Vec<Alarm> {
             )
         });
     }
-    let over = [of_stage("EventsOut", "ingest", name), of_stage("EventsIn", "enrich", name)];
+    let over =
+        [of_stage(Metric::EventsOut, "ingest", name), of_stage(Metric::EventsIn, "enrich", name)];
     let difference = "100 * ABS(m0 - FILL(m1, 0)) / m0".to_owned();
     alarms.push(Alarm {
         threshold: TOLERANCE_PERCENT,
@@ -159,13 +161,11 @@ fn of_contract(dataset: &Dataset) -> Vec<Alarm> {
 }
 
 /// A count of a dataset's events in a stage, in an hour.
-fn of_stage(metric: &str, stage: &str, dataset: &str) -> Series {
+fn of_stage(metric: Metric, stage: &str, dataset: &str) -> Series {
     counted(metric, stage, dataset, HOUR_S)
 }
 
-fn counted(metric: &str, stage: &str, dataset: &str, period_s: u64) -> Series {
-    let known = Metric::ALL.iter().find(|known| known.name() == metric);
-    let metric = known.copied().unwrap_or(Metric::EventsIn);
+fn counted(metric: Metric, stage: &str, dataset: &str, period_s: u64) -> Series {
     Series::own(metric, &[stage, dataset], "Sum", period_s)
 }
 
@@ -189,7 +189,7 @@ fn of_objectives(dataset: &Dataset) -> Vec<Alarm> {
                 format!("{id}NoEvents"),
                 format!("No event of `{name}` came in for twice its usual gap."),
                 "late-events.md",
-                Measured::One(counted("EventsIn", "ingest", name, span.period_s)),
+                Measured::One(counted(Metric::EventsIn, "ingest", name, span.period_s)),
             )
         });
     }
@@ -261,13 +261,13 @@ fn of_burn_rate(dataset: &Dataset, burn: &BurnRate) -> Vec<Alarm> {
     let name = &dataset.name;
     let mut alarms = Vec::new();
     for (end, window_s) in [("Long", burn.long_s), ("Short", burn.short_s)] {
-        let mut over = vec![counted("EventsIn", "ingest", name, window_s)];
+        let mut over = vec![counted(Metric::EventsIn, "ingest", name, window_s)];
         let mut lost = Vec::new();
         for stage in STAGES {
             let is_used = dataset.sinks.iter().any(|(_, by)| *by == stage);
             if is_of_every_dataset(stage) || is_used {
                 lost.push(format!("FILL(m{}, 0)", over.len()));
-                over.push(counted("EventsDeadLettered", stage, name, window_s));
+                over.push(counted(Metric::EventsDeadLettered, stage, name, window_s));
             }
         }
         let expression = format!("100 * ({}) / m0", lost.join(" + "));

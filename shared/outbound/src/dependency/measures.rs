@@ -5,7 +5,7 @@ use std::sync::PoisonError;
 use std::time::Duration;
 
 use breaker::{Host, Outcome, Status, Store};
-use metrics::{Dimensions, Metric};
+use metrics::{Dimensions, Metric, whole_ms};
 
 use super::{Call, DependencyClient};
 
@@ -16,9 +16,8 @@ impl<A, K, B: Store, W: Host> DependencyClient<A, K, B, W> {
             (Metric::Calls, 1),
             (Metric::FailedCalls, u64::from(matches!(outcome, Outcome::Failed))),
         ];
-        let took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
         let of_dependency = Dimensions::dependency(call.dependency);
-        self.metrics.record(&of_dependency, &counts, &[(Metric::CallTime, took_ms)]);
+        self.metrics.record(&of_dependency, &counts, &[(Metric::CallTime, whole_ms(took))]);
     }
 
     /// Counts a call that was not made.

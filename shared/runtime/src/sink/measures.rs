@@ -2,7 +2,7 @@
 
 use dedupe::{Outcome, Verdict};
 use event::{Envelope, Timestamp};
-use metrics::{Dimensions, Metric, Recorder};
+use metrics::{Dimensions, Metric, Recorder, whole_ms};
 
 use crate::{EventCounts, count_done};
 
@@ -66,10 +66,6 @@ impl SinkMeasures<'_> {
         ];
         self.recorder.record(&of_sink, &counts, &times);
     }
-}
-
-fn whole_ms(time: std::time::Duration) -> u64 {
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
